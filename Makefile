@@ -1,0 +1,44 @@
+# Everything in a virtual environment of this checkout, with pinned versions.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := . $(VENV)/bin/activate &&
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+
+.PHONY: help setup demo test lint format clean
+
+help:
+	@echo "make demo    from nothing to atoms on a real micrograph (minutes; results/tiny)"
+	@echo "make test    unit and physics tests, dry runs of all configs, the tiny workflow"
+	@echo "make lint    ruff, snakefmt, snakemake --lint"
+
+setup: $(READY)
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --constraint constraints.txt torch
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $(READY)
+
+demo: setup
+	$(RUN) snakemake --cores $(CORES) --configfile config/tiny.yaml --quiet progress
+	$(RUN) snakemake --cores 1 --configfile config/tiny.yaml --quiet all --report results/tiny/report.html
+	@echo
+	@echo "Atoms on a real micrograph: results/tiny/figures/graphene/fig6_peaks.png"
+	@echo "All figures:                results/tiny/figures/graphene/"
+	@echo "Report, for a browser:      results/tiny/report.html"
+
+test: setup lint
+	$(RUN) python -m pytest
+
+lint: setup
+	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules
+	$(RUN) for c in config laptop tiny; do snakemake --lint --configfile config/$$c.yaml || exit 1; done
+
+format: setup
+	$(RUN) ruff check --fix . ; ruff format . ; snakefmt Snakefile rules
+
+clean:
+	rm -rf results logs benchmarks .snakemake

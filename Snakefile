@@ -1,0 +1,38 @@
+# Config, includes, target rules. Nothing else: see rules/ for the stages, docs/ for the tour.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/datasets.smk"
+include: "rules/structures.smk"
+include: "rules/simulation.smk"
+include: "rules/training.smk"
+include: "rules/inference.smk"
+include: "rules/analysis.smk"
+include: "rules/evaluation.smk"
+include: "rules/figures.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        expand(
+            RESULTS + "/evaluation/{study}/{table}.csv",
+            study=STUDIES,
+            table=["scores", "bounds", "real_pictures"],
+        ),
+        [atom_tables(study) for study in STUDIES],
+
+
+# Everything up to the trained networks: what a GPU node is needed for.
+rule networks:
+    input:
+        expand(f"{RESULTS}/models/{{study}}/weights.safetensors", study=STUDIES),

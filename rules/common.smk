@@ -1,0 +1,100 @@
+# Config → typed studies, paths, code tracking, resources.
+import os
+import sys
+from pathlib import Path
+
+SOURCE_ROOT = Path(workflow.basedir) / "src"
+sys.path.insert(0, str(SOURCE_ROOT))
+# Scripts, here or in a cluster job, import the package of this checkout.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(SOURCE_ROOT), os.getenv("PYTHONPATH")])
+    )
+)
+
+from latticework import config as settings
+from latticework.datasets.registry import RegistryError, load_registry
+from latticework.sources import source_files
+from snakemake.exceptions import WorkflowError
+
+try:
+    CONFIG = settings.parse(config)
+    REGISTRY = load_registry(Path(workflow.basedir) / "config/datasets.yaml")
+except (settings.ConfigError, RegistryError) as error:
+    raise WorkflowError(str(error))
+
+# Defaults filled in, so that rules can look up any leaf.
+config.update(CONFIG.model_dump(mode="json"))
+
+RESULTS = f"results/{CONFIG.run}"
+STUDIES = list(CONFIG.studies)
+for study, section in CONFIG.studies.items():
+    unknown = sorted(set(section.datasets) - set(REGISTRY))
+    if unknown:
+        raise WorkflowError(
+            f"studies.{study}.datasets: {unknown} not in config/datasets.yaml, "
+            f"which has {sorted(REGISTRY)}"
+        )
+
+
+wildcard_constraints:
+    run=CONFIG.run,
+    study="|".join(STUDIES),
+    dataset="|".join(REGISTRY),
+    kind="train|heldout",
+    number=r"\d{4}",
+
+
+def source_of(script):
+    """The package's files that a script imports, as input: a changed module reruns its rules."""
+    files = source_files(Path(workflow.basedir) / "scripts" / script, SOURCE_ROOT)
+    return [os.path.relpath(path, workflow.basedir) for path in files]
+
+
+def shard_names(study, kind):
+    """Names of all shards of a study, "train-0000" and so on."""
+    structures = CONFIG.studies[study].structures
+    count = structures.shards if kind == "train" else structures.held_out_shards
+    return [f"{kind}-{number:04d}" for number in range(count)]
+
+
+def shard_indices(wildcards):
+    """First and last (exclusive) structure of a shard."""
+    structures = CONFIG.studies[wildcards.study].structures
+    count = structures.count if wildcards.kind == "train" else structures.held_out
+    first = int(wildcards.number) * structures.shard_size
+    return first, min(first + structures.shard_size, count)
+
+
+def shards_of(stage, ending, kind):
+    """Input function: all shards of one kind of the study at a stage."""
+    return lambda wildcards: [
+        f"{RESULTS}/{stage}/{wildcards.study}/{name}.{ending}"
+        for name in shard_names(wildcards.study, kind)
+    ]
+
+
+def weights_for(purpose):
+    """Input function: the network that a purpose ("inference", "evaluation") is to use."""
+
+    def path(wildcards):
+        chosen = getattr(CONFIG.studies[wildcards.study], purpose).weights
+        if chosen == "trained":
+            return f"{RESULTS}/models/{wildcards.study}/weights.safetensors"
+        return chosen
+
+    return path
+
+
+def atom_tables(study):
+    """The tables of atoms of a study's real pictures."""
+    return expand(
+        f"{RESULTS}/analysis/{{dataset}}/{{study}}/atoms.csv",
+        dataset=CONFIG.studies[study].datasets,
+        study=study,
+    )
+
+
+def lookup_study(leaf):
+    """A leaf of the study's config, as a narrow parameter."""
+    return lookup(dpath=f"studies/{{study}}/{leaf}", within=config)

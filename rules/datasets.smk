@@ -1,0 +1,41 @@
+# Real pictures: fetch, verify, read, calibrate.
+
+
+rule fetch:
+    input:
+        code=source_of("fetch.py"),
+    output:
+        directory(f"{RESULTS}/sources/{{dataset}}"),
+    log:
+        f"logs/{RESULTS}/sources/{{dataset}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=60,
+    params:
+        entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
+        missing_data=CONFIG.missing_data,
+    script:
+        "../scripts/fetch.py"
+
+
+rule calibrate:
+    input:
+        source=f"{RESULTS}/sources/{{dataset}}",
+        code=source_of("calibrate.py"),
+    output:
+        f"{RESULTS}/datasets/{{dataset}}.h5",
+    log:
+        f"logs/{RESULTS}/datasets/{{dataset}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/datasets/{{dataset}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
+    script:
+        "../scripts/calibrate.py"

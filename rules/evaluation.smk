@@ -1,0 +1,75 @@
+# Held-out scores, physical limits, and the checks on real pictures.
+
+
+rule evaluate:
+    input:
+        structures=shards_of("structures", "extxyz", "heldout"),
+        waves=shards_of("simulations", "h5", "heldout"),
+        weights=weights_for("evaluation"),
+        code=source_of("evaluate.py"),
+    output:
+        f"{RESULTS}/evaluation/{{study}}/scores.csv",
+    log:
+        f"logs/{RESULTS}/evaluation/{{study}}/evaluate.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/evaluation/{{study}}/evaluate.tsv"
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        evaluation=lookup_study("evaluation"),
+        inference=lookup_study("inference"),
+        seed=CONFIG.seed,
+    script:
+        "../scripts/evaluate.py"
+
+
+rule bounds:
+    input:
+        code=source_of("bounds.py"),
+    output:
+        f"{RESULTS}/evaluation/{{study}}/bounds.csv",
+    log:
+        f"logs/{RESULTS}/evaluation/{{study}}/bounds.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        simulation=lookup_study("simulation"),
+        evaluation=lookup_study("evaluation"),
+        imaging=lookup_study("imaging"),
+    script:
+        "../scripts/bounds.py"
+
+
+rule real_pictures:
+    input:
+        candidates=lambda wildcards: expand(
+            f"{RESULTS}/analysis/{{dataset}}/{{study}}/candidates.csv",
+            dataset=CONFIG.studies[wildcards.study].datasets,
+            study=wildcards.study,
+        ),
+        datasets=lambda wildcards: expand(
+            f"{RESULTS}/datasets/{{dataset}}.h5",
+            dataset=CONFIG.studies[wildcards.study].datasets,
+        ),
+        code=source_of("real_pictures.py"),
+    output:
+        f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
+    log:
+        f"logs/{RESULTS}/evaluation/{{study}}/real_pictures.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        names=lookup_study("datasets"),
+        threshold=lookup_study("inference/threshold"),
+        radius=lookup_study("evaluation/radius"),
+    script:
+        "../scripts/real_pictures.py"

@@ -1,0 +1,26 @@
+# Atoms → exit waves, in shards.
+
+
+rule exit_waves:
+    input:
+        structures=f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
+        code=source_of("exit_waves.py"),
+    output:
+        f"{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.h5",
+    log:
+        f"logs/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.tsv"
+    conda:
+        "../envs/simulation.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=lambda wildcards: int(
+            CONFIG.studies[wildcards.study].simulation.device == "gpu"
+        ),
+    params:
+        simulation=lookup_study("simulation"),
+        run=CONFIG.run,
+    script:
+        "../scripts/exit_waves.py"

@@ -1,0 +1,1 @@
+"""From probability maps to atoms, and from atoms to bonds, rings, strain and physical limits."""

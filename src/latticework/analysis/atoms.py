@@ -1,0 +1,100 @@
+"""The table of atoms: positions in Å and px, probabilities, and how far to trust them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from latticework.analysis.localisation import localise
+from latticework.inference.scale import to_source_px
+
+LOWEST_PROBABILITY = 0.01
+
+
+def position_sigma(probability: np.ndarray, label_sigma: float) -> np.ndarray:
+    """Standard deviation per axis, Å, of a position whose peak has the given probability.
+
+    A trained network gives the expected label: the label's Gaussian of width σ convolved with
+    the distribution of where the atom may be. Two Gaussians of widths σ and s make a peak of
+    height σ²/(σ² + s²), so s = σ √(1/p − 1).
+    """
+    return label_sigma * np.sqrt(1 / np.clip(probability, 1e-6, 1) - 1)
+
+
+def atoms_table(
+    probabilities: np.ndarray,
+    map_sampling: float,
+    sampling: float,
+    card: Mapping[str, Any],
+    *,
+    epsilon: float,
+    threshold: float,
+    frame: int = 0,
+) -> pd.DataFrame:
+    """Atoms of one probability map (classes, ny, nx).
+
+    Columns: x_angstrom, y_angstrom (pixel 0 is centred at 0), x_px, y_px (of the source
+    picture), probability, class, p_<class>…, sigma_angstrom, frame.
+    """
+    table = localise(probabilities, epsilon=epsilon, threshold=threshold)
+    positions = table[["x_px", "y_px"]].to_numpy()
+    source = to_source_px(positions, sampling, map_sampling)
+    label_sigma = card["imaging"]["label_sigma"]
+    classes = [name for name in table if name.startswith("p_")]
+    return pd.DataFrame(
+        {
+            "x_angstrom": positions[:, 0] * map_sampling,
+            "y_angstrom": positions[:, 1] * map_sampling,
+            "x_px": source[:, 0],
+            "y_px": source[:, 1],
+            "probability": table["probability"],
+            "class": table["class"],
+            **{name: table[name] for name in classes},
+            "sigma_angstrom": position_sigma(table["probability"].to_numpy(), label_sigma),
+            "frame": frame,
+        }
+    )
+
+
+def empty_table(card: Mapping[str, Any]) -> pd.DataFrame:
+    """A table of no atoms, with the columns of `atoms_table` for a network's classes."""
+    nothing = np.zeros((card["network"]["classes"], 8, 8), dtype=np.float32)
+    nothing[0] = 1
+    return atoms_table(nothing, 1.0, 1.0, card, epsilon=0.995, threshold=0.5)
+
+
+def distribution_warnings(
+    table: pd.DataFrame, field: tuple[float, float], card: Mapping[str, Any]
+) -> list[str]:
+    """Signs that a picture is not of the kind that the network was trained on.
+
+    `table` is one frame's, at any threshold; `field` is its size (y, x) in Å. The expected
+    density and distance to the nearest neighbour are those of the training structures.
+    """
+    density = card["structures"]["parameters"]["density"]
+    certain = table[table["probability"] >= 0.5]
+    coverage = len(certain) / (density * field[0] * field[1])
+    warnings = []
+    if coverage < 0.05:
+        warnings.append(
+            f"{len(certain)} atoms where a full field would hold {density * np.prod(field):.0f}: "
+            "the picture does not look like what the network was trained on"
+        )
+    if len(certain) > 1:
+        positions = certain[["x_angstrom", "y_angstrom"]].to_numpy()
+        nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
+        physical = np.mean((nearest > 1.1) & (nearest < 1.75))
+        if physical < 0.8:
+            warnings.append(
+                f"only {physical:.0%} of the atoms have a neighbour at 1.1 to 1.75 Å: "
+                "the pixel size or the kind of picture is not the network's"
+            )
+    doubtful = table[table["probability"] >= 0.1]
+    if len(doubtful) > 20 and len(certain) < 0.5 * len(doubtful):
+        warnings.append(
+            f"{len(doubtful) - len(certain)} of {len(doubtful)} candidates are doubtful "
+            "(probability below 0.5)"
+        )
+    return warnings

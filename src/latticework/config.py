@@ -1,0 +1,345 @@
+"""The whole configuration as one typed model. Its JSON schema is generated from it.
+
+Units: Å, eV, rad and e/Å² unless a field says otherwise. Every field's description says which.
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class ConfigError(ValueError):
+    """One message naming every wrong key, its value, and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Range(Section):
+    """Limits from which an imaging parameter is drawn."""
+
+    low: float = Field(description="Smallest value.")
+    high: float = Field(description="Largest value.")
+    distribution: Literal["uniform", "loguniform"] = Field(
+        "uniform", description="Uniform in the value or in its logarithm."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.high < self.low:
+            raise ValueError(f"high ({self.high}) must not be less than low ({self.low})")
+        if self.distribution == "loguniform" and self.low <= 0:
+            raise ValueError(f"low ({self.low}) must be positive for a loguniform range")
+        return self
+
+
+def bounded(description: str, low: float, high: float) -> Any:
+    """A range whose both limits must lie within [low, high]: catches a wrong unit."""
+
+    def check(value: Range) -> Range:
+        if value.low < low or value.high > high:
+            raise ValueError(
+                f"range {value.low} to {value.high} is outside of what is allowed, "
+                f"{low:g} to {high:g}; is the unit right? {description}"
+            )
+        return value
+
+    return Annotated[
+        Range, AfterValidator(check), Field(description=f"{description} {low:g} to {high:g}.")
+    ]
+
+
+def _ascending(limits: tuple[Any, Any]) -> tuple[Any, Any]:
+    if not 0 <= limits[0] <= limits[1]:
+        raise ValueError("must be two numbers, not negative, the lower one first")
+    return limits
+
+
+Integers = Annotated[
+    tuple[int, int],
+    AfterValidator(_ascending),
+    Field(description="Inclusive range of integers, not negative."),
+]
+Lengths = Annotated[
+    tuple[float, float], AfterValidator(_ascending), Field(description="Uniform range, Å.")
+]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class GrapheneSheets(Section):
+    """Parameters of `structures.graphene.graphene` (Madsen 2018, §3.1)."""
+
+    box: float = Field(43.2, gt=20, le=500, description="Side of the periodic square, Å.")
+    density: float = Field(0.381, gt=0.3, lt=0.45, description="Atoms per Å² before holes.")
+    seed_separation: float = Field(1.9, gt=0.5, lt=2.4, description="Poisson-disc radius, Å.")
+    lloyd_steps: Integers = (3, 8)
+    holes: Integers = (0, 4)
+    hole_radius: Lengths = (2.0, 7.0)
+    contamination: Integers = (0, 2)
+    contamination_radius: Lengths = (4.0, 14.0)
+    contamination_thickness: Lengths = (3.0, 20.0)
+    contamination_density: float = Field(0.09, gt=0, lt=0.2, description="Atoms per Å³.")
+    disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
+
+
+class Structures(Section):
+    generator: Literal["graphene"] = Field(description="Name of the structure generator.")
+    count: int = Field(gt=0, description="Structures to train on.")
+    held_out: int = Field(gt=0, description="Structures for the evaluation only.")
+    shard_size: int = Field(gt=0, le=1000, description="Structures in one shard, one job.")
+    parameters: GrapheneSheets = Field(
+        default_factory=GrapheneSheets, description="Arguments of the generator."
+    )
+
+    @property
+    def shards(self) -> int:
+        """Number of training shards."""
+        return -(-self.count // self.shard_size)
+
+    @property
+    def held_out_shards(self) -> int:
+        return -(-self.held_out // self.shard_size)
+
+
+class Simulation(Section):
+    method: Literal["exit_waves"] = Field(description="What is simulated from the atoms.")
+    energy: float = Field(gt=1e4, le=1.2e6, description="Electron energy, eV.")
+    sampling: float = Field(gt=0.01, lt=0.5, description="Pixel of the multislice, Å.")
+    stored_sampling: float = Field(
+        gt=0.01, lt=0.5, description="Pixel of the stored waves, Å; at least `sampling`."
+    )
+    slice_thickness: float = Field(2.0, gt=0.1, le=5, description="Å.")
+    thermal_sigma: float = Field(
+        0.06, ge=0, lt=0.5, description="RMS thermal displacement per axis, Å (Debye–Waller)."
+    )
+    device: Literal["cpu", "gpu"] = Field("cpu", description="gpu needs CuPy.")
+
+    @model_validator(mode="after")
+    def _coarser(self) -> "Simulation":
+        if self.stored_sampling < self.sampling:
+            raise ValueError(
+                f"stored_sampling ({self.stored_sampling}) must be at least sampling "
+                f"({self.sampling})"
+            )
+        return self
+
+
+class Imaging(Section):
+    """Ranges of the random microscopes (Madsen 2018, Table 1), and how pictures are prepared."""
+
+    sampling: bounded("Pixel, Å.", 0.01, 1)
+    defocus: bounded("Å; positive is underfocus.", -5000, 5000)
+    cs: bounded("Third-order spherical aberration C30, Å (1 µm = 1e4 Å).", -5e7, 5e7)
+    c5: bounded("Fifth-order spherical aberration C50, Å (1 mm = 1e7 Å).", -5e9, 5e9)
+    astigmatism: bounded("Two-fold astigmatism C12, Å.", 0, 2000)
+    astigmatism_angle: bounded("φ12, rad.", 0, 6.2832)
+    focal_spread: bounded("1/e width, Å.", 0, 200)
+    deflection: bounded("RMS image deflection, Å.", 0, 2)
+    dose: bounded("Electrons per Å² and picture.", 1e-2, 1e8)
+    c1: bounded("MTF, eq. 5.", 0, 1)
+    c2: bounded("MTF, eq. 5, in units of the Nyquist frequency.", 0.01, 5)
+    c3: bounded("MTF, eq. 5.", 0.1, 20)
+    nyquist_ratio: bounded("Camera's Nyquist frequency over the picture's.", 0.3, 10)
+    crop: int = Field(gt=31, description="Side of a training picture, px; a multiple of 2^depth.")
+    label_sigma: float = Field(gt=0.05, lt=2, description="Width of the labels' Gaussians, Å.")
+    normalisation_sigma: float = Field(
+        12.0, gt=1, lt=200, description="Window of the local normalisation, Å (eqs. 2–3)."
+    )
+    band_limit: float = Field(
+        1.5, gt=0.3, lt=10, description="Highest spatial frequency that is imaged, 1/Å."
+    )
+
+    def ranges(self) -> dict[str, Range]:
+        """The imaging ranges alone, by name."""
+        return {name: value for name, value in self if isinstance(value, Range)}
+
+
+class Network(Section):
+    name: Literal["residual_unet"] = Field(description="Architecture.")
+    frames: int = Field(1, gt=0, description="Pictures of one field that go in together.")
+    classes: int = Field(2, gt=1, description="With the background, which is class 0.")
+    features: int = Field(gt=1, description="Feature maps at full resolution.")
+    depth: int = Field(3, gt=0, le=6, description="Poolings; 2**depth is the coarsest pixel.")
+
+
+class Curriculum(Section):
+    """Ranges that training starts from; they widen linearly to the imaging ranges."""
+
+    steps: int = Field(0, ge=0, description="Steps until the full ranges; 0: from the start.")
+    defocus: Range | None = Field(None, description="Å.")
+    cs: Range | None = Field(None, description="Å.")
+    dose: Range | None = Field(None, description="e/Å².")
+
+    def ranges(self) -> dict[str, Range]:
+        """The easy ranges by name."""
+        return {name: value for name, value in self if isinstance(value, Range)}
+
+
+class Training(Section):
+    batch_size: int = Field(gt=0, description="Pictures a step and device.")
+    steps: int = Field(gt=0, description="Optimiser steps.")
+    steps_per_epoch: int = Field(gt=0, description="Steps between checkpoints and log lines.")
+    loss: Literal["mse", "cross_entropy"] = Field(description="Eq. 6, or its alternative.")
+    learning_rate: float = Field(gt=0, lt=1, description="Peak, for AdamW.")
+    weight_decay: float = Field(ge=0, lt=10, description="λ of eq. 6, decoupled.")
+    warmup_steps: int = Field(0, ge=0, description="Linear warm-up.")
+    decay: float = Field(0.3, gt=0, le=1, description="Last fraction of steps: linear to zero.")
+    curriculum: Curriculum = Field(
+        default_factory=Curriculum, description="From easy pictures to all of them."
+    )
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="For Lightning.")
+    devices: int = Field(1, gt=0, description="Devices a node.")
+    nodes: int = Field(1, gt=0, description="Nodes.")
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
+        "32-true", description="Of the network; pictures are always made in 32 bits."
+    )
+    threads: int = Field(2, gt=0, description="CPU threads; results depend on their number.")
+
+
+class Inference(Section):
+    weights: str = Field(
+        description="'trained': this run's own network; else the path of a .safetensors file."
+    )
+    tile: int = Field(512, gt=63, description="Largest side that a network sees at once, px.")
+    overlap: int = Field(64, ge=0, description="Between tiles, px.")
+    epsilon: float = Field(0.995, gt=0, lt=1, description="Background above is empty (§2.5).")
+    threshold: float = Field(0.5, ge=0, description="t of eq. 8.")
+
+
+class Evaluation(Section):
+    weights: str = Field(
+        description="'trained': this run's own network; else the path of a .safetensors file."
+    )
+    radius: float = Field(0.5, gt=0, lt=3, description="A match is nearer than this, Å.")
+    doses: list[Positive] = Field(min_length=1, description="e/Å².")
+    defocus: list[float] = Field(min_length=1, description="Å.")
+    cs: float = Field(-1.15e5, description="C30 of the evaluation's microscope, Å.")
+    focal_spread: float = Field(28.0, gt=0, description="Å, 1/e width.")
+    mtf: tuple[float, float, float] = Field((0.0, 0.49, 2.34), description="c1, c2, c3 of eq. 5.")
+    border: float = Field(3.0, ge=0, description="Atoms nearer to the border are not judged, Å.")
+
+
+class Study(Section):
+    title: str = Field(description="For people.")
+    structures: Structures
+    simulation: Simulation
+    imaging: Imaging
+    network: Network
+    training: Training
+    inference: Inference
+    evaluation: Evaluation
+    datasets: list[str] = Field(description="Names in config/datasets.yaml to be analysed.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Study":
+        unit = 2**self.network.depth
+        for key, size in (
+            ("imaging.crop", self.imaging.crop),
+            ("inference.tile", self.inference.tile),
+        ):
+            if size % unit:
+                raise ValueError(f"{key} ({size}) must be a multiple of {unit}, 2^network.depth")
+        if self.inference.overlap >= self.inference.tile:
+            raise ValueError(
+                f"inference.overlap ({self.inference.overlap}) must be less than inference.tile "
+                f"({self.inference.tile})"
+            )
+        # Pictures have an even number of pixels a side, and the crop must fit into the smallest.
+        box, pixel = self.structures.parameters.box, self.imaging.sampling
+        smallest = 2 * math.ceil(box / pixel.high / 2 - 1e-9)
+        if smallest > box / pixel.low + 1e-9:
+            raise ValueError(
+                f"imaging.sampling ({pixel.low} to {pixel.high}) gives the {box} Å box no even "
+                "number of pixels; widen it"
+            )
+        if self.imaging.crop > smallest:
+            raise ValueError(
+                f"imaging.crop ({self.imaging.crop}) must be at most {smallest}, the {box} Å box "
+                "at the coarsest pixel"
+            )
+        limit = 0.5 / self.simulation.stored_sampling
+        if self.imaging.band_limit > limit:
+            raise ValueError(
+                f"imaging.band_limit ({self.imaging.band_limit}) is beyond the stored waves' "
+                f"Nyquist frequency ({limit:.3g} 1/Å)"
+            )
+        return self
+
+
+class Config(Section):
+    """Everything that a run depends on."""
+
+    run: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Results go to results/<run>/.")
+    seed: int = Field(ge=0, lt=2**32, description="Of every random stream.")
+    mirror: str | None = Field(
+        None,
+        description="Folder searched for data before any address; the environment variable "
+        "LATTICEWORK_MIRROR takes precedence.",
+    )
+    missing_data: Literal["error", "skip"] = Field(
+        description="Where a picture can be had neither from the mirror nor from its address."
+    )
+    meaningful: bool = Field(
+        description="false: the scale is too small for its numbers to mean anything, and every "
+        "figure says so."
+    )
+    studies: dict[str, Study] = Field(min_length=1, description="Rows of the workflow.")
+
+
+def parse(values: dict[str, Any]) -> Config:
+    """Validate a configuration as Snakemake hands it over.
+
+    Raises ConfigError with one line for every wrong key: its path, its value, what is allowed.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "config"
+            shown = json.dumps(problem["input"], default=str)
+            # What disagrees inside a whole section is named, with its value, by the message.
+            shown = f" = {shown}" if len(shown) < 80 else ""
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = "unknown key; config/schema.json lists those that are allowed"
+            lines.append(f"  {key}{shown}: {message}")
+        raise ConfigError("The configuration is wrong:\n" + "\n".join(lines)) from None
+
+
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries, the second over the first (as Snakemake merges configfiles)."""
+    merged = dict(base)
+    for key, value in override.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def load(*paths: str | Path) -> Config:
+    """Read YAML files, later over earlier ones, and validate the result."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = merge(values, yaml.safe_load(Path(path).read_text()) or {})
+    return parse(values)
+
+
+def fingerprint(*sections: Any) -> str:
+    """Twelve hexadecimal digits that identify the values of config sections."""
+    plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in sections]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def schema() -> str:
+    """The JSON schema of `Config`, as written to config/schema.json."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

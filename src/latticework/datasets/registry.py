@@ -1,0 +1,212 @@
+"""The registry of real pictures: `config/datasets.yaml`, one typed entry a data set."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import quote
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+
+class RegistryError(ValueError):
+    """The registry of data sets is missing, is not YAML, or has an entry that is not valid."""
+
+
+def _inside(path: str) -> str:
+    """A relative path that stays inside its folder: a registry must not write elsewhere."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith(("/", "~")) or "\\" in path or ".." in parts:
+        raise ValueError("a relative path without '..', with '/' between folders")
+    return path
+
+
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[^/\\.~][^/\\]*", name):
+        raise ValueError("a file name, without a folder and without a leading dot")
+    return name
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="sha256, 64 hex digits")]
+RelativePath = Annotated[str, AfterValidator(_inside)]
+FileName = Annotated[str, AfterValidator(_plain_name)]
+DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+
+
+class Source(BaseModel):
+    """Where one file, or a folder of files, comes from: exactly one of a GitHub repository at a
+    commit, a web address, or a path of the user's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repository: str | None = Field(
+        None, pattern=r"^[\w.-]+/[\w.-]+$", description="GitHub repository, owner/name"
+    )
+    commit: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="the full commit, 40 hex digits"
+    )
+    path_in_repository: RelativePath | None = Field(
+        None, description="the file, or with `files` the folder that holds them"
+    )
+    url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="the file's address, or with `files` the folder's",
+    )
+    path: Path | None = Field(
+        None,
+        description="a file or folder of your own; a relative one counts from the folder in which "
+        "the command is given",
+    )
+    sha256: Sha256 | None = Field(
+        None, description="of a single file; needed for whatever is fetched"
+    )
+    files: dict[FileName, Sha256] | None = Field(
+        None, min_length=1, description="a set of files: name → sha256"
+    )
+    mirror: RelativePath | None = Field(
+        None, description="the file or folder inside the mirror folder, where there is a mirror"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Source":
+        in_repository = (self.repository, self.commit, self.path_in_repository)
+        if any(in_repository) and not all(in_repository):
+            raise ValueError("repository, commit and path_in_repository go together")
+        if sum(map(bool, (self.repository, self.url, self.path))) != 1:
+            raise ValueError(
+                "exactly one source is needed: repository + commit + path_in_repository, or url, "
+                "or path"
+            )
+        if self.sha256 and self.files:
+            raise ValueError("give sha256 for a single file or files for a set, not both")
+        if self.path is None and not (self.sha256 or self.files):
+            raise ValueError(
+                "a file that is fetched needs its sha256 (or files: name → sha256); "
+                "`sha256sum FILE` tells it"
+            )
+        if self.path is not None and self.mirror:
+            raise ValueError("a file of your own (path) has no mirror")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where the file, or the set's folder, is: a web address, or the user's path."""
+        if self.repository:
+            folder = f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/"
+            return folder + quote(self.path_in_repository.rstrip("/"))
+        return self.url.rstrip("/") if self.url else str(self.path)
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """File name → sha256 of what is fetched; a single file is named as its address is."""
+        if self.files:
+            return dict(self.files)
+        return {PurePosixPath(self.path_in_repository or self.url or "").name: self.sha256}
+
+    def address_of(self, name: str) -> str:
+        """The address of one of the `checksums`' files."""
+        return f"{self.address}/{quote(name)}" if self.files else self.address
+
+    def mirror_path(self, name: str) -> PurePosixPath | None:
+        """The path of one of the `checksums`' files inside the mirror folder."""
+        if self.mirror is None:
+            return None
+        return PurePosixPath(self.mirror, name) if self.files else PurePosixPath(self.mirror)
+
+
+class Reference(Source):
+    """A file that accompanies a picture and says what is in it."""
+
+    kind: str = Field(description="what it lists, for example ring_centres or atoms")
+    shows: str = Field("", description="who made it, how, in which units")
+
+
+class Dataset(Source):
+    """One entry of the registry: a picture, a movie, or a set of pictures of one study."""
+
+    title: str = Field(description="one line for figures and the report")
+    study: str = Field(description="the study whose network reads it")
+    licence: str = Field("", description="as its source states it; 'none stated' if it does not")
+    citation: str = Field("", description="whom to cite")
+    shows: str = Field("", description="what is to be seen, in a sentence")
+    pixel_size_angstrom: PositiveFloat | None = Field(
+        None,
+        le=100,
+        description="your own word on the pixel size, Å; it outranks the lattice and the file's "
+        "metadata, so leave it out unless you know better than they do",
+    )
+    energy_kev: PositiveFloat | None = Field(None, le=3000, description="beam energy, keV")
+    dose_per_angstrom2: PositiveFloat | None = Field(None, description="electrons per Å²")
+    region: tuple[int, int, int, int] | None = Field(
+        None, description="x0, y0, x1, y1 in px of the source: where quantitative checks apply"
+    )
+    masks: str | None = Field(
+        None,
+        min_length=1,
+        description="in a set, the mask of picture NAME.png is NAME + masks + .png",
+    )
+    reference: Reference | None = Field(None, description="an accompanying file, same source form")
+
+    @model_validator(mode="after")
+    def _region_is_a_box(self) -> "Dataset":
+        if self.region is not None:
+            x0, y0, x1, y1 = self.region
+            if not (0 <= x0 < x1 and 0 <= y0 < y1):
+                raise ValueError(f"region {self.region} is not x0 < x1, y0 < y1 from 0 on")
+        return self
+
+    def pictures(self, paths: Mapping[str, Path]) -> list[tuple[Path, Path | None]]:
+        """(picture, its mask or None), sorted by name, of files name → path as `fetch` gives."""
+        by_stem = {Path(name).stem: path for name, path in sorted(paths.items())}
+        if self.masks is None:
+            return [(path, None) for _, path in sorted(paths.items())]
+        return [
+            (path, by_stem.get(stem + self.masks))
+            for stem, path in by_stem.items()
+            if not stem.endswith(self.masks)
+        ]
+
+
+def load_registry(path: str | Path) -> dict[str, Dataset]:
+    """Data sets by name.
+
+    Raises RegistryError: one message, a line for each key that is wrong, with its value and what
+    is allowed.
+    """
+    path = Path(path)
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RegistryError(f"{path}: is not valid YAML: {error}") from error
+    try:
+        return TypeAdapter(dict[DatasetName, Dataset]).validate_python(entries or {})
+    except ValidationError as error:
+        problems = "\n".join(f"  {_problem(e)}" for e in error.errors())
+        raise RegistryError(f"{path}: not a valid registry of data sets\n{problems}") from error
+
+
+def _problem(error: Mapping) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the file"
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    if error["type"] == "extra_forbidden":
+        fields = Reference if "reference" in error["loc"] else Dataset
+        return f"{key}: unknown key; allowed are {', '.join(sorted(fields.model_fields))}"
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    value = error["input"]
+    # A check over a whole entry has the entry as its value, which would bury the message.
+    shown = "" if isinstance(value, Mapping) else f" = {value!r}"
+    return f"{key}{shown}: {message}"

@@ -1,0 +1,1 @@
+"""Figures: arrays and tables → a matplotlib figure and the table of what it shows."""

@@ -1,0 +1,252 @@
+"""Figures of real graphene: atoms by probability, strain, rings (Madsen 2018, Figs. 6 and 7)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from latticework.figures import style
+from latticework.figures.pictures import Frame, Pictures
+from latticework.figures.style import Drawn, notice, styled
+
+LATTICE = 2.46
+RING_COLOURS = {4: style.PURPLE, 5: style.BLUE, 6: "#E6E6E6", 7: style.VERMILLION, 8: style.GREEN}
+PAPER_BOND, PAPER_SD = 1.42, 0.18
+Window = tuple[float, float, float, float]
+
+
+def within(table: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Rows of a table with `x_angstrom`, `y_angstrom` that lie in a window in Å."""
+    x0, y0, x1, y1 = window
+    return table[table["x_angstrom"].between(x0, x1) & table["y_angstrom"].between(y0, y1)]
+
+
+def xy(table: pd.DataFrame) -> np.ndarray:
+    """Positions (n, 2) in Å of a table's rows."""
+    return table[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
+
+
+def bond_ends(atoms: pd.DataFrame, bonds: pd.DataFrame) -> np.ndarray:
+    """Ends (n, 2, 2) in Å of bonds, whose `first` and `second` count the rows of `atoms`."""
+    return xy(atoms)[bonds[["first", "second"]].to_numpy(dtype=int)]
+
+
+def _map(ax: Axes, frame: Frame, window: Window) -> ScalarMappable:
+    return style.show(
+        ax, frame.foreground, frame.map_sampling, window, cmap=style.MAP_COLOURS, vmin=0, vmax=1
+    )
+
+
+@styled
+def peaks(
+    pictures: Pictures,
+    candidates: pd.DataFrame,
+    region: tuple[int, int, int, int],
+    cutoffs: Sequence[float],
+) -> Drawn:
+    """Candidates coloured by probability at two cutoffs (Madsen 2018, Fig. 6).
+
+    `candidates` are the first frame's atoms down to the smallest cutoff; `region` is x0, y0, x1,
+    y1 in px of the picture.
+    """
+    if pictures.problem:
+        return notice(pictures.title, pictures.problem)
+    frame = pictures.frames[0]
+    window = frame.box(region)
+    inside = within(candidates[candidates["frame"] == 0], window)
+    figure = Figure(figsize=(7.6, 7.2))
+    axes = figure.subplots(2, 2).ravel()
+    for ax in (axes[0], *axes[2:]):
+        style.show_picture(ax, frame.image, frame.sampling, window)
+    style.label(axes[0], "a", "picture")
+    shown = _map(axes[1], frame, window)
+    style.label(axes[1], "b", "network's output")
+    figure.colorbar(shown, ax=axes[1], label="probability of an atom", shrink=0.8)
+    for ax, letter, cutoff in zip(axes[2:], "cd", cutoffs, strict=True):
+        kept = inside[inside["probability"] >= cutoff]
+        dots = style.discs(
+            ax,
+            xy(kept),
+            0.8,
+            kept["probability"],
+            cmap=style.PROBABILITY_COLOURS,
+            norm=Normalize(0, 1),
+            edgecolors="black",
+            linewidths=0.3,
+        )
+        style.label(ax, letter, f"{len(kept)} peaks, probability ≥ {cutoff:g}")
+    figure.colorbar(dots, ax=axes[3], label="a peak's largest probability", shrink=0.8)
+    return figure, style.layers(candidates=inside)
+
+
+def _strain(ax: Axes, atoms: pd.DataFrame, window: Window) -> ScalarMappable:
+    """Tiles of planar strain; grey dots where an atom has no graphene around it."""
+    style.field(ax, window)
+    ax.set_facecolor("#F4F4F4")
+    known = atoms["planar"].notna()
+    style.discs(ax, xy(atoms[~known]), 0.5, facecolors="0.6")
+    return style.discs(
+        ax,
+        xy(atoms[known]),
+        1.5,
+        100 * atoms["planar"][known],
+        cmap=style.STRAIN_COLOURS,
+        norm=Normalize(-100 * style.STRAIN_LIMIT, 100 * style.STRAIN_LIMIT),
+    )
+
+
+def _strain_bar(figure: Figure, mappable: ScalarMappable, axes) -> None:
+    figure.colorbar(
+        mappable, ax=axes, label="planar strain (εxx + εyy)/2, %", extend="both", shrink=0.8
+    )
+
+
+@styled
+def strain(
+    pictures: Pictures,
+    atoms: pd.DataFrame,
+    bonds: pd.DataFrame,
+    statistics: Mapping[str, float],
+) -> Drawn:
+    """Picture with atoms, map, and strain, of the clean region and the whole (Madsen, Fig. 7).
+
+    Parameters
+    ----------
+    atoms
+        The first frame's, with `planar`, the strain.
+    bonds
+        Theirs, with `length_angstrom`.
+    statistics
+        "mean bond" and "SD of bonds", Å, of the clean region; empty if it has none.
+    """
+    if pictures.problem:
+        return notice(pictures.title, pictures.problem)
+    frame = pictures.frames[0]
+    windows = {"whole picture": frame.window}
+    if pictures.region:
+        windows = {"clean region": frame.box(pictures.region)} | windows
+    shapes = [(y1 - y0) / (x1 - x0) for x0, y0, x1, y1 in windows.values()]
+    figure = Figure(figsize=(9.6, 3.0 * sum(shapes) + 2.6))
+    grid = figure.add_gridspec(len(windows) + 1, 3, height_ratios=[*shapes, 0.55])
+    letters = iter("abcdefg")
+    right = []
+    for row, (name, window) in enumerate(windows.items()):
+        axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
+        inside = within(atoms, window)
+        style.show_picture(axes[0], frame.image, frame.sampling, window)
+        style.discs(axes[0], xy(inside), 0.55, facecolors=style.ORANGE)
+        style.label(axes[0], next(letters), f"{name}: {len(inside)} atoms")
+        _map(axes[1], frame, window)
+        style.label(axes[1], next(letters), "network's output")
+        tiles = _strain(axes[2], inside, window)
+        style.label(axes[2], next(letters), "strain")
+        right.append(axes[2])
+    _strain_bar(figure, tiles, right)
+    ax = figure.add_subplot(grid[-1, :])
+    _bond_histogram(ax, atoms, bonds, windows, statistics)
+    style.label(ax, next(letters), "bond lengths")
+    return figure, style.layers(atoms=atoms, bonds=bonds)
+
+
+def _bond_histogram(
+    ax: Axes,
+    atoms: pd.DataFrame,
+    bonds: pd.DataFrame,
+    windows: Mapping[str, Window],
+    statistics: Mapping[str, float],
+) -> None:
+    """Lengths of all bonds, and of those with both atoms in the clean region."""
+    edges = np.arange(0.9, 1.925, 0.02)
+    ax.hist(
+        bonds["length_angstrom"],
+        edges,
+        histtype="step",
+        color="0.3",
+        label=f"whole picture, {len(bonds)} bonds",
+    )
+    if "clean region" in windows:
+        rows = within(atoms.reset_index(drop=True), windows["clean region"]).index
+        clean = bonds[bonds["first"].isin(rows) & bonds["second"].isin(rows)]
+        ax.hist(
+            clean["length_angstrom"],
+            edges,
+            color=style.BLUE,
+            alpha=0.75,
+            label=f"clean region, {len(clean)} bonds",
+        )
+    ax.axvline(PAPER_BOND, color=style.VERMILLION, linewidth=1, label="graphene, 1.42 Å")
+    if statistics:
+        ax.text(
+            0.01,
+            0.95,
+            f"clean region: {statistics['mean bond']:.3f} Å, "
+            f"SD {statistics['SD of bonds']:.3f} Å\n"
+            f"the paper's pristine sheet: {PAPER_BOND} Å, SD {PAPER_SD} Å",
+            transform=ax.transAxes,
+            va="top",
+            linespacing=1.5,
+        )
+    ax.set(xlabel="distance of bonded atoms, Å", ylabel="bonds per 0.02 Å", xlim=(0.9, 1.92))
+    ax.legend(loc="upper right")
+
+
+def ring_polygons(
+    positions: np.ndarray, origin: np.ndarray, face: np.ndarray, size: np.ndarray, inner: np.ndarray
+) -> dict[int, list[np.ndarray]]:
+    """Corners (size, 2) in Å of every ring, by its size, of faces as `lattice.faces` gives them."""
+    rings: dict[int, list[np.ndarray]] = {}
+    for number in np.flatnonzero(inner & np.isin(size, list(RING_COLOURS))):
+        corners = positions[origin[face == number]]
+        # Corners of a convex ring, in order around its centre.
+        around = corners - corners.mean(axis=0)
+        ordered = corners[np.argsort(np.arctan2(*around.T[::-1]))]
+        rings.setdefault(int(size[number]), []).append(ordered)
+    return rings
+
+
+@styled
+def defect(
+    pictures: Pictures,
+    atoms: pd.DataFrame,
+    bonds: pd.DataFrame,
+    rings: Mapping[int, Sequence[np.ndarray]],
+    reference: np.ndarray,
+) -> Drawn:
+    """A defect: picture, output, rings by size with the reference's atoms, and strain.
+
+    `rings` is as `ring_polygons` gives it; `reference` (n, 2) are the atoms by hand, Å.
+    """
+    if pictures.problem:
+        return notice(pictures.title, pictures.problem)
+    frame = pictures.frames[0]
+    figure = Figure(figsize=(9.2, 8.6))
+    axes = figure.subplots(2, 2).ravel()
+    style.show_picture(axes[0], frame.image, frame.sampling, frame.window)
+    shown = _map(axes[1], frame, frame.window)
+    figure.colorbar(shown, ax=axes[1], label="probability of an atom", shrink=0.8)
+    style.field(axes[2], frame.window)
+    for size, corners in sorted(rings.items()):
+        axes[2].add_collection(
+            PolyCollection(corners, facecolors=RING_COLOURS[size], rasterized=True)
+        )
+        axes[2].fill([], [], color=RING_COLOURS[size], label=f"{size}-rings: {len(corners)}")
+    style.bonds(axes[2], bond_ends(atoms, bonds), colors="0.25", linewidths=0.6)
+    axes[2].plot(
+        *reference.T, "x", color="black", markersize=2.2, markeredgewidth=0.5, label="reference"
+    )
+    axes[2].legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=6, columnspacing=1)
+    tiles = _strain(axes[3], atoms, frame.window)
+    _strain_bar(figure, tiles, axes[3])
+    titles = ("picture", "network's output", f"{len(atoms)} atoms, their bonds and rings", "strain")
+    for ax, letter, title in zip(axes, "abcd", titles, strict=True):
+        style.label(ax, letter, title)
+    return figure, style.layers(
+        atoms=atoms,
+        bonds=bonds,
+        reference=pd.DataFrame(reference, columns=["x_angstrom", "y_angstrom"]),
+    )

@@ -1,0 +1,24 @@
+"""Atoms on their picture, for a quick look."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from latticework.shards import atomic
+
+
+def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> None:
+    """Draw atoms (x_px, y_px, probability) on a picture (ny, nx) and save it as PNG."""
+    low, high = np.percentile(image, (0.5, 99.5))
+    figure = Figure(figsize=(9, 9 * image.shape[0] / image.shape[1]), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    points = axes.scatter(
+        atoms["x_px"], atoms["y_px"], c=atoms["probability"], s=9, cmap="viridis", vmin=0, vmax=1
+    )
+    axes.set_axis_off()
+    figure.colorbar(points, ax=axes, shrink=0.6, label="probability")
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)

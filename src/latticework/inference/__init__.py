@@ -1,0 +1,1 @@
+"""Pictures to probability maps: the scale, tiles, and the network's prediction."""

@@ -1,0 +1,1 @@
+"""Training with Lightning: data made on the device, modules, callbacks, published weights."""

@@ -1,0 +1,64 @@
+"""Published weights: safetensors whose header says all that is needed to use them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from latticework.networks import NETWORKS
+from latticework.shards import atomic
+
+
+class WeightsError(ValueError):
+    """A weights file cannot be used: path, what was expected, what was found."""
+
+
+def save(path: str | Path, network: torch.nn.Module, card: Mapping[str, Any]) -> None:
+    """Write a network with its card (JSON types) in the header, atomically.
+
+    The card has `study`, `network` (name and arguments), `sampling` (Å per px, low and high),
+    `normalisation_sigma` and `label_sigma` in Å, `energy` in eV and the imaging ranges.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata={"card": json.dumps(dict(card), sort_keys=True)})
+
+
+def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Read a network, in evaluation mode on the CPU, and its card.
+
+    Raises WeightsError for a file that is missing, is not safetensors, or has no card of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path}: expected a .safetensors file of weights, found: {error}"
+        ) from error
+    if "card" not in metadata:
+        raise WeightsError(
+            f"{path}: expected weights written by latticework, found no card in them"
+        )
+    try:
+        card = json.loads(metadata["card"])
+        arguments = dict(card["network"])
+        network = NETWORKS[arguments.pop("name")](**arguments)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: expected a card that describes one of the networks {sorted(NETWORKS)}, "
+            f"found: {error!r}"
+        ) from error
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        found = " ".join(str(error).split())[:300]
+        raise WeightsError(
+            f"{path}: expected weights that fit their own card, found: {found}"
+        ) from error
+    return network.eval().to(memory_format=torch.channels_last), card

@@ -1,0 +1,140 @@
+"""The only reader and writer of our HDF5 files: atomic, versioned, self-describing."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+VERSION = 1
+PACKAGES = ("numpy", "scipy", "h5py", "ase", "abtem", "torch")
+
+
+class ShardError(ValueError):
+    """A file is not what its reader expects: path, what was expected, what was found."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array with the units and the names of its dimensions.
+
+    `data` is an array, or for ragged arrays a sequence of arrays that differ in their first
+    dimension only; `dims` then starts with the item and the ragged dimension.
+    """
+
+    data: np.ndarray | Sequence[np.ndarray]
+    units: str
+    dims: tuple[str, ...]
+    ragged: bool = field(default=False)
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder that becomes `path` only if the block succeeds.
+
+    A killed or failed job leaves nothing that looks finished.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: str | Path) -> str:
+    """sha256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_csv(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table atomically, with ten significant digits."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.10g")
+
+
+def software() -> dict[str, str]:
+    """Versions of what decides the numbers, for provenance."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        # A rule's environment has only what the rule needs.
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def write(
+    path: str | Path, kind: str, arrays: Mapping[str, Array], attributes: Mapping[str, Any]
+) -> None:
+    """Write arrays of one `kind` ("exit_waves", "dataset", "maps", …) to HDF5, atomically.
+
+    `attributes` must be JSON types; a study's file has `study`, `run` and `config_hash`.
+    Bit-identical for identical input: no time stamps, fixed order.
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+        file.attrs["format"] = f"latticework/{kind}"
+        file.attrs["version"] = VERSION
+        file.attrs["software"] = json.dumps(software())
+        file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
+        for name in sorted(arrays):
+            array = arrays[name]
+            data = np.concatenate(list(array.data)) if array.ragged else np.asarray(array.data)
+            dataset = file.create_dataset(
+                name, data=data, track_times=False, fletcher32=data.ndim > 0
+            )
+            dataset.attrs["units"] = array.units
+            dataset.attrs["dims"] = json.dumps(array.dims)
+            if array.ragged:
+                lengths = np.array([len(item) for item in array.data], dtype=np.int64)
+                dataset.attrs["lengths"] = lengths
+
+
+def read(
+    path: str | Path, kind: str, names: Sequence[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read arrays (all, or those named) and attributes of a file of one `kind`.
+
+    Ragged arrays come back as lists. Raises ShardError, naming the path, what was expected and
+    what was found, for a file that is missing, truncated, corrupt or of another kind.
+    """
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.attrs.get("format"), file.attrs.get("version")
+            if found != (f"latticework/{kind}", VERSION):
+                raise ShardError(
+                    f"{path}: expected format latticework/{kind} version {VERSION}, "
+                    f"found {found[0]} version {found[1]}"
+                )
+            missing = sorted(set(names or ()) - set(file))
+            if missing:
+                raise ShardError(f"{path}: expected arrays {missing}, found only {sorted(file)}")
+            arrays = {name: _load(file[name]) for name in (names or sorted(file))}
+            return arrays, json.loads(file.attrs["attributes"])
+    except ShardError:
+        raise
+    # What h5py raises depends on where a file is damaged.
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ShardError(
+            f"{path}: expected a readable HDF5 file of kind {kind}, found: {error}. "
+            "Delete it and run again: it is made anew."
+        ) from error
+
+
+def _load(dataset: h5py.Dataset) -> np.ndarray | list[np.ndarray]:
+    data = dataset[()]
+    if "lengths" in dataset.attrs:
+        return np.split(data, np.cumsum(dataset.attrs["lengths"])[:-1])
+    return data

@@ -1,0 +1,153 @@
+"""The configuration: three scales, one schema, and one clear line for every mistake."""
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from latticework import config
+from latticework.config import ConfigError, fingerprint, load, merge, parse
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+SCALES = {"paper": [], "laptop": ["laptop.yaml"], "tiny": ["tiny.yaml"]}
+
+
+def values(*overrides):
+    merged = {}
+    for name in ("config.yaml", *overrides):
+        merged = merge(merged, yaml.safe_load((CONFIG / name).read_text()))
+    return merged
+
+
+def with_value(key, value):
+    """The paper's configuration with one value of the graphene study changed."""
+    changed = copy.deepcopy(values())
+    section = changed["studies"]["graphene"]
+    *path, last = key.split(".")
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return changed
+
+
+def keys(section):
+    """All paths of nested dictionaries, those of the model's own fields."""
+    if not isinstance(section, dict):
+        return set()
+    return {(key, *rest) for key in section for rest in keys(section[key]) | {()}}
+
+
+def test_the_schema_file_is_the_model_s():
+    assert (CONFIG / "schema.json").read_text() == config.schema(), (
+        "config/schema.json is out of date: python -m latticework.config > config/schema.json"
+    )
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_is_valid(scale):
+    assert load(CONFIG / "config.yaml", *(CONFIG / name for name in SCALES[scale])).run == scale
+    jsonschema.validate(values(*SCALES[scale]), json.loads(config.schema()))
+
+
+@pytest.mark.parametrize("scale", ["laptop", "tiny"])
+def test_a_scale_only_overrides_values(scale):
+    paper = load(CONFIG / "config.yaml").model_dump()
+    other = load(CONFIG / "config.yaml", CONFIG / f"{scale}.yaml").model_dump()
+    assert keys(other) == keys(paper)
+    assert other != paper
+
+
+@pytest.mark.parametrize("scale", ["laptop", "tiny"])
+def test_a_scale_says_no_more_than_what_differs(scale):
+    def repeated(override, base):
+        for key, value in override.items():
+            if isinstance(value, dict) and isinstance(base.get(key), dict):
+                yield from (f"{key}.{path}" for path in repeated(value, base[key]))
+            elif base.get(key) == value:
+                yield key
+
+    override = yaml.safe_load((CONFIG / f"{scale}.yaml").read_text())
+    # The two limits of a range belong together, and so do a tile and its overlap.
+    found = {p for p in repeated(override, values()) if not p.endswith((".low", ".high"))}
+    assert {p for p in found if not p.endswith((".distribution", ".accelerator"))} == set()
+
+
+MISTAKES = {
+    "a misspelt key": ("imaging.defocuss", {"low": 0, "high": 1}, "unknown key"),
+    "defocus in nm ten times too far": (
+        "imaging.defocus",
+        {"low": -2e4, "high": 0},
+        "-5000 to 5000",
+    ),
+    "Cs in pm": ("imaging.cs", {"low": -2e9, "high": 0}, "-5e+07 to 5e+07"),
+    "an angle in degrees": ("imaging.astigmatism_angle", {"low": 0, "high": 360}, "0 to 6.2832"),
+    "an energy in keV": ("simulation.energy", 80, "greater than 10000"),
+    "limits the wrong way round": ("imaging.defocus", {"low": 2, "high": 1}, "less than low"),
+    "the logarithm of zero": (
+        "imaging.dose",
+        {"low": 0, "high": 1, "distribution": "loguniform"},
+        "must be positive",
+    ),
+    "not a number": ("imaging.dose", {"low": float("nan"), "high": 1}, "finite number"),
+    "a number for a range": ("imaging.dose", 5, "valid dictionary"),
+    "a crop that the network cannot halve": ("imaging.crop", 327, "multiple of 8"),
+    "a crop beyond the box": ("imaging.crop", 336, "at most 334"),
+    "no even picture size": ("imaging.sampling", {"low": 0.1201, "high": 0.1203}, "even number"),
+    "a band that is not stored": ("imaging.band_limit", 3.0, "Nyquist"),
+    "waves stored finer than computed": ("simulation.stored_sampling", 0.1, "at least sampling"),
+    "integers the wrong way round": ("structures.parameters.holes", [4, 0], "lower one first"),
+    "a negative length": ("structures.parameters.hole_radius", [-4, 0], "not negative"),
+    "an overlap of a whole tile": ("inference.overlap", 1024, "less than inference.tile"),
+    "a negative dose": ("evaluation.doses", [-1], "greater than 0"),
+    "an unknown generator": ("structures.generator", "gold", "'graphene'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_line_with_key_value_and_what_is_allowed(mistake):
+    key, value, allowed = MISTAKES[mistake]
+    with pytest.raises(ConfigError) as raised:
+        parse(with_value(key, value))
+    _, *lines = str(raised.value).splitlines()
+    assert len(lines) == 1
+    assert key.split(".")[-1] in lines[0]
+    number = value[0] if isinstance(value, list) else value
+    shown = number["low"] if isinstance(number, dict) else number
+    assert (json.dumps(shown) in lines[0]) or (str(shown) in lines[0])
+    assert allowed in lines[0]
+
+
+def test_every_mistake_is_reported_at_once():
+    wrong = with_value("imaging.crop", "large")
+    wrong["seed"] = -1
+    with pytest.raises(ConfigError) as raised:
+        parse(wrong)
+    assert len(str(raised.value).splitlines()) == 3
+
+
+def test_a_missing_section_is_named():
+    wrong = values()
+    del wrong["studies"]["graphene"]["network"]
+    with pytest.raises(ConfigError, match=r"studies\.graphene\.network.*required"):
+        parse(wrong)
+
+
+def test_the_paper_s_own_pixel_is_a_valid_range():
+    assert parse(with_value("imaging.sampling", {"low": 0.12, "high": 0.12}))
+
+
+def test_a_fingerprint_depends_on_values_only():
+    study = parse(values()).studies["graphene"]
+    again = parse(values()).studies["graphene"]
+    assert fingerprint(study) == fingerprint(again)
+    changed = parse(with_value("imaging.label_sigma", 0.4)).studies["graphene"]
+    assert fingerprint(study) != fingerprint(changed)
+    assert fingerprint(study.network) == fingerprint(changed.network)
+
+
+def test_shards_cover_all_structures():
+    structures = parse(with_value("structures.count", 51)).studies["graphene"].structures
+    assert (structures.shards, structures.held_out_shards) == (3, 4)

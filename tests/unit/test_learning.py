@@ -1,0 +1,313 @@
+"""Weights are read safely, and training learns, resumes, and is the same every time."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from latticework import config, shards
+from latticework.config import Range
+from latticework.imaging.augmentation import wave_bank
+from latticework.learning import module as module_file
+from latticework.learning.data import load_wave_bank
+from latticework.learning.module import LOSSES, ClassMapModule, blend, learning_rate_factor
+from latticework.learning.training import Recipe, train
+from latticework.learning.weights import WeightsError, load, save
+from latticework.networks.residual_unet import ResidualUNet
+
+BOX = 24.0
+NETWORK = {"name": "residual_unet", "frames": 1, "classes": 2, "features": 4, "depth": 1}
+
+
+# Weights
+
+
+def small_network():
+    torch.manual_seed(0)
+    network = ResidualUNet(frames=1, classes=2, features=4, depth=1)
+    network(torch.randn(2, 1, 16, 16))  # so that the running means are not the initial ones
+    return network.eval()
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save(path, small_network(), {"study": "graphene", "network": NETWORK})
+    return path
+
+
+def test_weights_come_back_with_their_card(weights):
+    network, card = load(weights)
+    assert card == {"study": "graphene", "network": NETWORK}
+    assert not network.training
+    picture = torch.randn(1, 1, 32, 32)
+    torch.testing.assert_close(network(picture), small_network()(picture))
+
+
+def test_the_same_weights_give_the_same_bytes(weights, tmp_path):
+    again = tmp_path / "again.safetensors"
+    save(again, small_network(), {"network": NETWORK, "study": "graphene"})
+    assert again.read_bytes() == weights.read_bytes()
+
+
+def test_a_pickle_is_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    torch.save(small_network().state_dict(), path)
+    with pytest.raises(WeightsError, match=r"expected a \.safetensors file"):
+        load(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_truncated_weights_are_refused(weights, share):
+    content = weights.read_bytes()
+    weights.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(WeightsError, match=r"expected a \.safetensors file"):
+        load(weights)
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        load(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        (None, "no card"),
+        ("{", "expected a card"),
+        ("{}", "expected a card"),
+        (json.dumps({"network": {"name": "somebody's"}}), "residual_unet"),
+        (json.dumps({"network": NETWORK | {"layers": 3}}), "expected a card"),
+        (json.dumps({"network": NETWORK | {"features": 6}}), "fit their own card.*size mismatch"),
+    ],
+)
+def test_weights_without_a_card_that_fits_are_refused(tmp_path, card, expected):
+    path = tmp_path / "weights.safetensors"
+    save_file(small_network().state_dict(), path, metadata=card and {"card": card})
+    with pytest.raises(WeightsError, match=expected) as raised:
+        load(path)
+    assert "\n" not in str(raised.value)
+
+
+# Losses and schedules
+
+
+def test_losses_are_least_where_the_softmax_is_the_label():
+    labels = torch.rand(2, 2, 8, 8).softmax(dim=1)
+    for loss in LOSSES.values():
+        right = loss(labels.log(), labels)
+        assert all(
+            right < loss(labels.log() + 0.3 * torch.randn(2, 2, 8, 8), labels) for _ in range(5)
+        )
+
+
+def test_squared_error_is_equation_six_per_pixel():
+    scores, labels = torch.zeros(1, 2, 1, 2), torch.tensor([[[[1.0, 0.5]], [[0.0, 0.5]]]])
+    assert float(LOSSES["mse"](scores, labels)) == pytest.approx((0.5 + 0.0) / 2)
+
+
+def test_learning_rate_warms_up_stays_and_decays_to_zero():
+    factors = [learning_rate_factor(step, 10, 100, 0.3) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9:70] == [1.0] * 61
+    assert factors[85] == pytest.approx(0.5)
+    assert factors[100] == 0
+    assert np.all(np.diff(factors[70:]) < 0)
+
+
+def test_easy_ranges_widen_to_the_full_ones():
+    easy, full = Range(low=-10, high=10), Range(low=-100, high=50)
+    assert blend(easy, full, 0.0) == easy
+    assert blend(easy, full, 0.5) == Range(low=-55, high=30)
+    assert blend(easy, full, 1.0) == full
+
+
+# Training
+
+
+def made_up_waves(count=2, size=80):
+    """Phase objects (count, size, size) complex64 of a few dozen strong atoms, and the atoms."""
+    rng = np.random.default_rng(0)
+    grid = np.arange(size) * (BOX / size)
+    waves, positions = [], []
+    for _ in range(count):
+        lattice = np.stack(np.meshgrid(*2 * [np.arange(1.5, BOX, 3)]), axis=-1).reshape(-1, 2)
+        xy = lattice + rng.uniform(-0.5, 0.5, lattice.shape)
+        x, y = (np.exp(-0.5 * ((grid - xy[:, axis, None]) / 0.5) ** 2) for axis in (0, 1))
+        waves.append(np.exp(0.5j * (y.T @ x)).astype(np.complex64))
+        positions.append(np.pad(xy, ((0, 0), (0, 1))))
+    return np.stack(waves), positions
+
+
+def recipe(**training):
+    """Bright atoms, little noise, a very small network."""
+    values = {
+        "steps": 6,
+        "steps_per_epoch": 3,
+        "batch_size": 2,
+        "loss": "cross_entropy",
+        "learning_rate": 3e-3,
+        "weight_decay": 0.01,
+        "accelerator": "cpu",
+        "threads": 1,
+    }
+
+    def fixed(value):
+        return {"low": value, "high": value}
+
+    imaging = {
+        **{name: fixed(0) for name in ("c5", "astigmatism", "astigmatism_angle", "deflection")},
+        "cs": fixed(-1.5e5),
+        "defocus": {"low": -100, "high": -60},
+        "focal_spread": fixed(25),
+        "dose": {"low": 1e4, "high": 1e5, "distribution": "loguniform"},
+        **{"c1": fixed(0), "c2": fixed(0.5), "c3": fixed(2.5), "nyquist_ratio": fixed(1)},
+        "sampling": {"low": 0.28, "high": 0.32},
+        "crop": 64,
+        "label_sigma": 0.6,
+        "band_limit": 1.2,
+    }
+    return Recipe(
+        study="made_up",
+        seed=1,
+        structures={"generator": "graphene", "count": 2, "held_out": 2, "shard_size": 2},
+        simulation={
+            "method": "exit_waves",
+            "energy": 80e3,
+            "sampling": 0.3,
+            "stored_sampling": 0.3,
+        },
+        imaging=imaging,
+        network=NETWORK,
+        training=values | training,
+    )
+
+
+@pytest.fixture
+def shard(tmp_path):
+    waves, positions = made_up_waves()
+    path = tmp_path / "waves.h5"
+    arrays = {
+        "wave": shards.Array(waves, "1", ("structure", "y", "x")),
+        "sampling": shards.Array(np.full((2, 2), BOX / 80), "Å", ("structure", "axis")),
+        "positions": shards.Array(positions, "Å", ("structure", "atom", "axis"), ragged=True),
+        "classes": shards.Array(
+            [np.ones(len(xy), int) for xy in positions], "1", ("structure", "atom"), ragged=True
+        ),
+    }
+    shards.write(path, "exit_waves", arrays, {})
+    return path
+
+
+def state(network):
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def killed_after(steps, monkeypatch):
+    """Let the making of pictures fail once `steps` training steps have been made."""
+    original, made = module_file.make_batch, []
+
+    def make_batch(*arguments, **options):
+        made.append(None)
+        if len(made) > steps:
+            raise KeyboardInterrupt
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(module_file, "make_batch", make_batch)
+
+
+def test_a_killed_training_resumes_to_the_same_weights_and_log(shard, tmp_path, monkeypatch):
+    whole, _ = train(recipe(), [shard], [shard], tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        # Three steps and four validation batches make the first epoch; then one step more.
+        killed_after(3 + 4 + 1, patch)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(recipe(), [shard], [shard], tmp_path / "killed")
+    resumed, _ = train(recipe(), [shard], [shard], tmp_path / "killed")
+    assert same(state(resumed), state(whole))
+    logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+    assert len(logs[0].splitlines()) == 3
+
+
+def test_another_recipe_does_not_continue_from_a_checkpoint(shard, tmp_path):
+    first, _ = train(recipe(steps=3), [shard], [shard], tmp_path / "model")
+    train(recipe(learning_rate=1e-2), [shard], [shard], tmp_path / "model")
+    again, _ = train(recipe(steps=3), [shard], [shard], tmp_path / "other")
+    assert same(state(first), state(again))
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_a_few_dozen_steps_learn_an_easy_case(shard, tmp_path, loss):
+    settings = {"loss": loss, "steps": 40, "steps_per_epoch": 10}
+    network, card = train(recipe(**settings), [shard], [shard], tmp_path)
+    lines = (tmp_path / "training.csv").read_text().splitlines()
+    rows = [
+        dict(zip(lines[0].split(","), map(float, row.split(",")), strict=True)) for row in lines[1:]
+    ]
+    assert [row["step"] for row in rows] == [10, 20, 30, 40]
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert rows[-1]["held_out_loss"] < 0.8 * rows[0]["held_out_loss"]
+    save(tmp_path / "weights.safetensors", network, card)
+    assert load(tmp_path / "weights.safetensors")[1]["network"] == NETWORK
+
+
+def test_weight_decay_acts_on_kernels_only(shard):
+    waves, positions = made_up_waves()
+    bank = wave_bank(
+        torch.from_numpy(waves),
+        [torch.from_numpy(xy[:, :2]) for xy in positions],
+        [torch.ones(len(xy), dtype=torch.long) for xy in positions],
+        BOX,
+        1.2,
+    )
+    module = ClassMapModule(
+        bank,
+        bank,
+        seed=1,
+        study="made_up",
+        network=NETWORK,
+        pictures={},
+        ranges={},
+        batch_size=2,
+        loss="mse",
+        learning_rate=1e-3,
+        weight_decay=0.1,
+        warmup_steps=0,
+        total_steps=1,
+        decay=0.3,
+    )
+    decayed, free = module.configure_optimizers()["optimizer"].param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+    assert all(parameter.ndim == 4 for parameter in decayed["params"])
+    assert all(parameter.ndim == 1 for parameter in free["params"])
+
+
+def test_a_bank_of_shards_of_different_boxes_is_refused(shard, tmp_path):
+    arrays, _ = shards.read(shard, "exit_waves")
+    other = tmp_path / "other.h5"
+    shards.write(
+        other,
+        "exit_waves",
+        {
+            "wave": shards.Array(arrays["wave"], "1", ("structure", "y", "x")),
+            "sampling": shards.Array(2 * arrays["sampling"], "Å", ("structure", "axis")),
+            "positions": shards.Array(arrays["positions"], "Å", ("structure",), ragged=True),
+            "classes": shards.Array(arrays["classes"], "1", ("structure",), ragged=True),
+        },
+        {},
+    )
+    assert load_wave_bank([shard], 1.2).box == pytest.approx(BOX)
+    with pytest.raises(shards.ShardError, match=r"other\.h5: expected square waves of one box"):
+        load_wave_bank([shard, other], 1.2)
+
+
+def test_a_recipe_is_one_fingerprint():
+    assert config.fingerprint(recipe()) == config.fingerprint(recipe())
+    assert config.fingerprint(recipe()) != config.fingerprint(recipe(steps=7))
