@@ -30,6 +30,7 @@ rule all:
             table=["scores", "bounds", "real_pictures"],
         ),
         [atom_tables(study) for study in STUDIES],
+        [figure_files(study) for study in STUDIES],
 
 
 # Everything up to the trained networks: what a GPU node is needed for.

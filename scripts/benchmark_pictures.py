@@ -35,8 +35,11 @@ Two measurements:
    Poisson noise, with a new random microscope and dose for every picture: abTEM's own
    `apply_ctf`, `intensity` and `poisson_noise` against our `exit_intensity` and
    `poisson_counts`, on the same waves with the same parameters. abTEM has no image deflection,
-   so it is zero there. Ours computes the band that the config images (1.5 1/Å) only; by how much
-   the noiseless pictures differ is printed.
+   so it is zero there. Ours computes the band that the config images (1.5 1/Å) only, of spectra
+   that, as in training, are made once and held in memory; by how much the noiseless pictures
+   differ is printed.
+
+Give it an idle machine: two threads that compete with another program measure that program.
 
 Each number is the median of several repeats, abTEM and ours taking turns.
 """

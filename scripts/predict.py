@@ -4,7 +4,6 @@ import numpy as np
 from tqdm import tqdm
 
 from latticework import shards
-from latticework.datasets.calibrate import frames
 from latticework.inference.prediction import best_device, predict, working_sampling
 from latticework.learning import weights
 from latticework.logs import tee
@@ -13,7 +12,7 @@ tee(snakemake.log[0])
 network, card = weights.load(snakemake.input.weights)
 arrays, attributes = shards.read(snakemake.input.dataset, "dataset")
 maps = {"map_sampling": shards.Array(np.float64(working_sampling(card)), "Å", ())}
-pairs = list(zip(frames(arrays), arrays["sampling"], strict=True))
+pairs = list(zip(shards.numbered(arrays, "image"), arrays["sampling"], strict=True))
 for number, (image, sampling) in enumerate(tqdm(pairs, desc="pictures", unit="picture")):
     if np.isfinite(sampling):
         probabilities, _ = predict(

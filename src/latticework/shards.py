@@ -138,3 +138,8 @@ def _load(dataset: h5py.Dataset) -> np.ndarray | list[np.ndarray]:
     if "lengths" in dataset.attrs:
         return np.split(data, np.cumsum(dataset.attrs["lengths"])[:-1])
     return data
+
+
+def numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    """Arrays prefix_0000 … of a file in their order."""
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}_")]

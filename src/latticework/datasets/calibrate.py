@@ -1,6 +1,6 @@
 """Real pictures → one file a dataset, every frame with its pixel size and where that is from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +77,3 @@ def skipped_arrays(dataset: Dataset, reason: str) -> tuple[dict[str, Array], dic
         "skipped": reason,
         "entry": dataset.model_dump(mode="json", exclude={"files"}),
     }
-
-
-def frames(arrays: Mapping[str, np.ndarray], prefix: str = "image") -> list[np.ndarray]:
-    """Arrays prefix_0000 … of a file in their order."""
-    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}_")]

@@ -80,7 +80,10 @@ def contamination_densities(title: str, problem: str, checks: pd.DataFrame) -> D
     ax.plot(table[OUTSIDE], rows, "o", color=style.BLUE, markersize=4, label="outside")
     ax.axvline(ALLOWED_DENSITY, color=style.VERMILLION, linewidth=0.8, label="1 nm⁻²")
     ax.axvline(GRAPHENE_DENSITY, color="0.4", linewidth=0.8, linestyle=":", label="pristine sheet")
-    names = [f"{n + 1}. {p.rsplit('.', 1)[0]}" for n, p in zip(table["frame"], table["picture"])]
+    names = [
+        f"{n + 1}. {p.rsplit('.', 1)[0]}"
+        for n, p in zip(table["frame"], table["picture"], strict=True)
+    ]
     ax.set_yticks(rows, names, fontsize=5.5)
     ax.set(xlabel="detections per nm²", ylim=(len(table) - 0.5, -0.5))
     ax.set_xscale("symlog", linthresh=1)

@@ -32,9 +32,9 @@ def _band(ax: Axes, table: pd.DataFrame, column: str, colour: str, text: str) ->
 
 
 def _against_dose(ax: Axes, doses: pd.Series, ylabel: str) -> None:
-    ax.set(xscale="log", xlabel="dose, e/Å²", ylabel=ylabel)
+    ax.set(xlabel="dose, e/Å²", ylabel=ylabel)
     if len(doses):
-        ax.set_xlim(doses.min() / 1.5, doses.max() * 1.5)
+        ax.set(xscale="log", xlim=(doses.min() / 1.5, doses.max() * 1.5))
 
 
 def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:

@@ -91,6 +91,7 @@ def _watermark(figure: Figure) -> None:
         0.5,
         0.5,
         MEANINGLESS,
+        gid="meaningless",
         fontsize=2.2 * figure.get_figwidth(),
         color="black",
         alpha=0.35,
