@@ -3,7 +3,7 @@ FIGURES = RESULTS + "/figures/{study}/"
 HOLE, FLOWER = "graphene_dtu_hole", "graphene_flower_defect"
 CONTAMINATION = "graphene_contamination"
 SOMETHING_ELSE = ["soot_scale_bar", "nanoparticles_on_film"]
-PICTURES_A_PAGE = 12
+PICTURES_A_PAGE = 9
 
 
 def contamination_pages():

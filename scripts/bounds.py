@@ -1,7 +1,7 @@
 """Cramér–Rao bound of an atom's position in pristine graphene against dose and defocus."""
 
 from latticework import config, shards
-from latticework.analysis.evaluation import position_bounds
+from latticework.analysis.bounds import position_bounds
 from latticework.logs import tee
 from latticework.simulation.exit_waves import exit_wave
 

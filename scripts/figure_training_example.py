@@ -25,12 +25,16 @@ doses = sorted(settings.doses)
 dose = doses[len(doses) // 2]
 at_dose = bounds[bounds["dose"] == dose]
 defocus = float(at_dose.loc[at_dose["bound"].idxmin(), "defocus"])
+# A typical structure: of those with more atoms to be seen there are as many as with fewer.
+structures = read_structures(snakemake.input.structures)
+order = sorted(range(len(structures)), key=lambda i: structures[i].arrays["visible"].sum())
+chosen = order[len(order) // 2]
 size = 2 * round(bank.box / working_sampling(card) / 2)
 generator = torch.Generator()
 generator.manual_seed(torch_seed(snakemake.params.seed, "figure/training_example"))
 picture = held_out_picture(
     bank,
-    0,
+    chosen,
     settings,
     energy=card["energy"],
     size=size,
@@ -39,8 +43,8 @@ picture = held_out_picture(
     generator=generator,
 )
 truth = render_labels(
-    bank.positions[:1],
-    bank.classes[:1],
+    bank.positions[[chosen]],
+    bank.classes[[chosen]],
     (size, size),
     torch.tensor([bank.box / size]),
     card["imaging"]["label_sigma"],
@@ -58,12 +62,12 @@ probabilities, sampling = predict(
 )
 style.save(
     training_example(
-        read_structures(snakemake.input.structures)[0],
+        structures[chosen],
         picture[0],
         1 - truth[0, 0].numpy(),
         1 - probabilities[0],
         sampling,
-        f"{dose:g} e/Å², defocus {defocus:g} Å",
+        f"{dose:,.0f} e/Å², defocus {defocus:g} Å".replace("-", "−"),
     ),
     snakemake.output.svg,
     snakemake.output.png,

@@ -14,6 +14,7 @@ from latticework.figures.style import Drawn, notice, styled
 
 GRAPHENE_DENSITY = 38.2
 ALLOWED_DENSITY = 1.0
+COLUMNS = 3
 INSIDE, OUTSIDE = "density inside the mask", "density outside of the mask"
 
 
@@ -48,9 +49,9 @@ def contamination(
     if pictures.skipped or not pictures.frames:
         return notice(pictures.title, pictures.problem)
     table = density_table(checks)
-    rows = -(-len(numbers) // 4)
-    figure = Figure(figsize=(10, 2.75 * rows))
-    axes = figure.subplots(rows, 4, squeeze=False).ravel()
+    rows = -(-len(numbers) // COLUMNS)
+    figure = Figure(figsize=(10, 3.65 * rows))
+    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
     for ax, number in zip(axes, numbers, strict=False):
@@ -62,7 +63,7 @@ def contamination(
         if len(found):
             text = f"{found[INSIDE].iat[0]:.1f} | {found[OUTSIDE].iat[0]:.1f} nm⁻²"
         stem = frame.name.rsplit(".", 1)[0]
-        ax.set_title(f"{number + 1}. {stem[-26:]}\n{text}", fontsize=6.5)
+        ax.set_title(f"{number + 1}. {stem}\n{text}", fontsize=6.5)
     return figure, table[table["frame"].isin(numbers)]
 
 

@@ -139,7 +139,7 @@ def strain(
         axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
         inside = within(atoms, window)
         style.show_picture(axes[0], frame.image, frame.sampling, window)
-        style.discs(axes[0], xy(inside), 0.55, facecolors=style.ORANGE)
+        style.discs(axes[0], xy(inside), 0.8, facecolors=style.ORANGE)
         style.label(axes[0], next(letters), f"{name}: {len(inside)} atoms")
         _map(axes[1], frame, window)
         style.label(axes[1], next(letters), "network's output")
@@ -183,7 +183,7 @@ def _bond_histogram(
     if statistics:
         ax.text(
             0.01,
-            0.95,
+            0.97,
             f"clean region: {statistics['mean bond']:.3f} Å, "
             f"SD {statistics['SD of bonds']:.3f} Å\n"
             f"the paper's pristine sheet: {PAPER_BOND} Å, SD {PAPER_SD} Å",
@@ -192,7 +192,8 @@ def _bond_histogram(
             linespacing=1.5,
         )
     ax.set(xlabel="distance of bonded atoms, Å", ylabel="bonds per 0.02 Å", xlim=(0.9, 1.92))
-    ax.legend(loc="upper right")
+    ax.margins(y=0.3)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
 
 
 def ring_polygons(
@@ -235,7 +236,7 @@ def defect(
             PolyCollection(corners, facecolors=RING_COLOURS[size], rasterized=True)
         )
         axes[2].fill([], [], color=RING_COLOURS[size], label=f"{size}-rings: {len(corners)}")
-    style.bonds(axes[2], bond_ends(atoms, bonds), colors="0.25", linewidths=0.6)
+    style.bonds(axes[2], bond_ends(atoms, bonds), colors="0.55", linewidths=0.6)
     axes[2].plot(
         *reference.T, "x", color="black", markersize=2.2, markeredgewidth=0.5, label="reference"
     )

@@ -50,14 +50,17 @@ def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:
 
 def _errors(ax: Axes, table: pd.DataFrame) -> None:
     allowed = table[table["allowed"]]
+    if allowed.empty:
+        style.say(ax, "the bound allows detection at no dose and defocus", width=30)
+        return
     for group, colour in GROUPS.items():
         _band(ax, allowed[allowed["group"] == group], "rms", colour, f"{group} atoms")
     _band(ax, allowed, "bound", "0.3", "Cramér–Rao bound")
     twice = 2 * allowed.groupby("dose")["bound"].median()
     ax.plot(twice.index, twice, "--", color="0.3", linewidth=0.9, label="twice the bound")
     _against_dose(ax, table["dose"], "position error, Å (RMS per axis)")
-    if len(allowed):
-        ax.set_yscale("log")
+    style.log_scale(ax)
+    ax.legend(loc="best")
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
@@ -75,7 +78,8 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
     if f1.empty:
         style.say(ax, f"no {group} atoms were judged", width=30)
         return
-    x, y = _edges(np.log10(f1.columns.to_numpy())), _edges(f1.index.to_numpy(dtype=float))
+    x = 10 ** _edges(np.log10(f1.columns.to_numpy(dtype=float)))
+    y = _edges(f1.index.to_numpy(dtype=float))
     shown = ax.pcolormesh(x, y, f1, cmap=style.SCORE_COLOURS, vmin=0, vmax=1, rasterized=True)
     allowed = rows.set_index(["defocus", "dose"])["allowed"].unstack().reindex_like(f1) == 1
     _frame(ax, x, y, allowed.to_numpy())
@@ -84,7 +88,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
     ):
         value = f1.iat[row, column]
         ax.text(
-            np.log10(dose),
+            dose,
             defocus,
             f"{value:.2f}",
             ha="center",
@@ -92,7 +96,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
             fontsize=5.5,
             color="white" if value < 0.6 else "black",
         )
-    ax.set(xlabel="log₁₀ dose, e/Å²", ylabel="defocus, Å")
+    ax.set(xscale="log", xlabel="dose, e/Å²", ylabel="defocus, Å")
     figure.colorbar(shown, ax=ax, label=f"F1, {group} atoms")
 
 
@@ -120,7 +124,6 @@ def dose(scores: pd.DataFrame, bounds: pd.DataFrame) -> Drawn:
         _scores(ax, table, column)
     axes[0].legend(loc="lower right")
     _errors(axes[3], table)
-    axes[3].legend(loc="best")
     for ax, group in zip(axes[4:], GROUPS, strict=True):
         _heat_map(figure, ax, table, group)
     for ax, letter in zip(axes, "abcdef", strict=True):
@@ -146,7 +149,7 @@ def training_curve(log: pd.DataFrame) -> Drawn:
     )
     ax.set(xlabel="step", ylabel="loss", xlim=(0, None))
     if (log["loss"] > 0).any():
-        ax.set_yscale("log")
+        style.log_scale(ax)
     rate = ax.twinx()
     rate.fill_between(log["step"], log["learning_rate"], color="0.92", linewidth=0)
     rate.set(ylabel="learning rate (grey)", ylim=(0, None))

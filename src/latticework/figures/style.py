@@ -18,6 +18,7 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogFormatter
 
 from latticework import shards
 
@@ -80,6 +81,9 @@ def save(
     with matplotlib.rc_context(STYLE):
         if not meaningful:
             _watermark(figure)
+        # Lay out once, not once a format.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for path, kind, metadata in ((svg, "svg", {"Date": None}), (png, "png", None)):
             with shards.atomic(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata=metadata)
@@ -197,6 +201,13 @@ def label(ax: Axes, letter: str, text: str = "") -> None:
     ax.set_title(rf"$\bf{{{letter}}}$  {text}")
 
 
+def log_scale(ax: Axes) -> None:
+    """A logarithmic y axis with plain numbers, at minor ticks too where it spans little."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
+
+
 def discs(
     ax: Axes, positions: np.ndarray, diameter: float, values: np.ndarray | None = None, **how
 ) -> EllipseCollection:
@@ -220,7 +231,8 @@ def discs(
 def bonds(ax: Axes, ends: np.ndarray, **how) -> None:
     """Lines between the ends (n, 2, 2) of bonds in Å."""
     ax.add_collection(
-        LineCollection(list(ends), rasterized=True, capstyle="round", **how), autolim=False
+        LineCollection(list(ends), rasterized=True, capstyle="round", zorder=0.9, **how),
+        autolim=False,
     )
 
 

@@ -11,6 +11,7 @@ from latticework.figures.style import Drawn, styled
 from latticework.structures.graphene import Outline, Stages
 
 ATOM = 0.75
+CARBON = {"facecolors": style.ORANGE, "alpha": 0.25, "zorder": 0.5}
 BOND = {"colors": "0.35", "linewidths": 0.7}
 
 
@@ -60,7 +61,7 @@ def _final(ax: Axes, stages: Stages, atoms: Atoms, box: float) -> np.ndarray:
     style.bonds(ax, periodic_ends(positions[sheet], kept, box), **BOND)
     style.discs(ax, positions[kinds == "atom"], ATOM, facecolors=style.BLUE)
     style.discs(ax, positions[kinds == "covered atom"], ATOM, facecolors=style.SKY)
-    style.discs(ax, positions[kinds == "contamination"], 1.2, facecolors=style.ORANGE, alpha=0.45)
+    style.discs(ax, positions[kinds == "contamination"], 1.2, **CARBON)
     return kinds
 
 
@@ -79,9 +80,10 @@ def structures(stages: Stages, atoms: Atoms) -> Drawn:
     drift -= box * np.round(drift / box)
     moves = np.stack([stages.seeds, stages.seeds + drift], axis=1)
     style.bonds(axes[0], moves, colors=style.VERMILLION, linewidths=0.8)
-    style.discs(axes[0], stages.seeds, ATOM, facecolors="black")
+    style.discs(axes[0], stages.seeds, 0.45, facecolors="black")
     style.bonds(axes[1], periodic_ends(stages.vertices, stages.bonds, box), **BOND)
-    style.discs(axes[1], stages.moved_seeds, 0.5, facecolors=style.VERMILLION)
+    style.discs(axes[1], stages.vertices, 0.45, facecolors=style.BLUE)
+    style.discs(axes[1], stages.moved_seeds, 0.45, facecolors=style.VERMILLION)
     style.bonds(axes[2], periodic_ends(stages.positions, stages.bonds, box), **BOND)
     style.discs(axes[2], stages.positions, ATOM, facecolors=style.BLUE)
     _holes(axes[3], stages, box)
@@ -143,14 +145,15 @@ def training_example(
         What the picture was taken at, in words.
     """
     box = float(atoms.cell.lengths()[0])
-    sampling, window = box / len(picture), (0, 0, box, box)
-    figure = Figure(figsize=(7.4, 7.4))
+    sampling = box / len(picture)
+    window = (-sampling / 2, -sampling / 2, box - sampling / 2, box - sampling / 2)
+    figure = Figure(figsize=(7.4, 8.2))
     axes = figure.subplots(2, 2).ravel()
     style.field(axes[0], window)
     positions, sheet, visible = atoms.positions, atoms.arrays["sheet"], atoms.arrays["visible"]
     style.discs(axes[0], positions[sheet & visible][:, :2], ATOM, facecolors=style.BLUE)
     style.discs(axes[0], positions[sheet & ~visible][:, :2], ATOM, facecolors=style.SKY)
-    style.discs(axes[0], positions[~sheet][:, :2], 1.2, facecolors=style.ORANGE, alpha=0.45)
+    style.discs(axes[0], positions[~sheet][:, :2], 1.2, **CARBON)
     style.scale_bar(axes[0], "black")
     style.show_picture(axes[1], picture, sampling, window)
     how = {"cmap": style.MAP_COLOURS, "vmin": 0, "vmax": 1}
@@ -163,6 +166,8 @@ def training_example(
         strict=True,
     ):
         style.label(ax, letter, title)
-    figure.colorbar(shown, ax=axes[2:], label="probability of an atom", shrink=0.6)
+    figure.colorbar(
+        shown, ax=axes[2:], location="bottom", label="probability of an atom", shrink=0.5
+    )
     kinds = np.where(sheet, np.where(visible, "atom", "covered atom"), "contamination")
     return figure, style.layers(structure=_points(positions, kinds))

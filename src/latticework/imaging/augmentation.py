@@ -38,6 +38,17 @@ def draw(
     return values
 
 
+def fixed_microscope(
+    defocus: float, cs: float, focal_spread: float, count: int
+) -> dict[str, torch.Tensor]:
+    """Parameters of `count` equal and otherwise perfect microscopes for `exit_intensity`; Å."""
+    values = {"defocus": defocus, "cs": cs, "focal_spread": focal_spread}
+    names = ("c5", "astigmatism", "astigmatism_angle", "deflection")
+    return {
+        k: torch.full((count,), float(v)) for k, v in (values | dict.fromkeys(names, 0)).items()
+    }
+
+
 @dataclass(frozen=True)
 class WaveBank:
     """Exit waves of one study held in memory as band-limited spectra, with their atoms.
