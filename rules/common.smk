@@ -98,3 +98,71 @@ def atom_tables(study):
 def lookup_study(leaf):
     """A leaf of the study's config, as a narrow parameter."""
     return lookup(dpath=f"studies/{{study}}/{leaf}", within=config)
+
+
+FIGURES = f"{RESULTS}/figures/{{study}}/"
+HOLE, FLOWER = "graphene_dtu_hole", "graphene_flower_defect"
+CONTAMINATION = "graphene_contamination"
+SOMETHING_ELSE = ["soot_scale_bar", "nanoparticles_on_film"]
+PICTURES_A_PAGE = 9
+
+
+def contamination_pages():
+    """Numbers of the pages on which the set of contaminated pictures is shown."""
+    dataset = REGISTRY[CONTAMINATION]
+    pictures = [
+        name for name in dataset.files if not Path(name).stem.endswith(dataset.masks)
+    ]
+    return range(1, 1 - (-len(pictures) // PICTURES_A_PAGE))
+
+
+def figure_files(study):
+    """All figures that a study's configuration makes possible."""
+    datasets = CONFIG.studies[study].datasets
+    names = ["fig4_structures", "fig5_training", "dose"]
+    section = CONFIG.studies[study]
+    # With published weights for everything there is no training, and no curve of it.
+    if "trained" in (section.inference.weights, section.evaluation.weights):
+        names += ["training_curve"]
+    if HOLE in datasets:
+        names += ["fig6_peaks", "fig7_strain"]
+    if FLOWER in datasets:
+        names += ["flower"]
+    if CONTAMINATION in datasets:
+        names += ["contamination_densities"]
+        names += [f"contamination_{page}" for page in contamination_pages()]
+    if others_of(study):
+        names += ["out_of_distribution"]
+    folder = FIGURES.format(study=study)
+    return [
+        *(
+            f"{folder}{name}.{ending}"
+            for name in names
+            for ending in ("svg", "png", "csv")
+        ),
+        f"{folder}skipped.csv",
+    ]
+
+
+def others_of(study):
+    """A study's datasets that show something else than the study does."""
+    return [name for name in CONFIG.studies[study].datasets if name in SOMETHING_ELSE]
+
+
+def others_at(stage, path):
+    """Input function: files of a study's datasets that show something else."""
+    return lambda wildcards: [
+        f"{RESULTS}/{stage}/{path.format(dataset=dataset, study=wildcards.study)}"
+        for dataset in others_of(wildcards.study)
+    ]
+
+
+def in_report(name, caption, subcategory, figure, shows):
+    """A figure's PNG, with its place and caption in the report."""
+    return report(
+        f"{FIGURES}{name}.png",
+        caption=f"../report/{caption}.rst",
+        category=lambda wildcards: CONFIG.studies[wildcards.study].title,
+        subcategory=subcategory,
+        labels={"figure": figure, "shows": shows},
+    )

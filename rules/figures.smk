@@ -1,73 +1,11 @@
 # Tables → figures, each with the table it was drawn from. The PNGs make the report.
-FIGURES = RESULTS + "/figures/{study}/"
-HOLE, FLOWER = "graphene_dtu_hole", "graphene_flower_defect"
-CONTAMINATION = "graphene_contamination"
-SOMETHING_ELSE = ["soot_scale_bar", "nanoparticles_on_film"]
-PICTURES_A_PAGE = 9
-
-
-def contamination_pages():
-    """Numbers of the pages on which the set of contaminated pictures is shown."""
-    dataset = REGISTRY[CONTAMINATION]
-    pictures = [
-        name for name in dataset.files if not Path(name).stem.endswith(dataset.masks)
-    ]
-    return range(1, 1 - (-len(pictures) // PICTURES_A_PAGE))
-
-
-def figure_files(study):
-    """All figures that a study's configuration makes possible."""
-    datasets = CONFIG.studies[study].datasets
-    names = ["fig4_structures", "fig5_training", "training_curve", "dose"]
-    if HOLE in datasets:
-        names += ["fig6_peaks", "fig7_strain"]
-    if FLOWER in datasets:
-        names += ["flower"]
-    if CONTAMINATION in datasets:
-        names += ["contamination_densities"]
-        names += [f"contamination_{page}" for page in contamination_pages()]
-    if others_of(study):
-        names += ["out_of_distribution"]
-    folder = FIGURES.format(study=study)
-    return [
-        *(
-            folder + f"{name}.{ending}"
-            for name in names
-            for ending in ("svg", "png", "csv")
-        ),
-        folder + "skipped.csv",
-    ]
-
-
-def others_of(study):
-    """A study's datasets that show something else than the study does."""
-    return [name for name in CONFIG.studies[study].datasets if name in SOMETHING_ELSE]
-
-
-def others_at(stage, path):
-    """Input function: files of a study's datasets that show something else."""
-    return lambda wildcards: [
-        f"{RESULTS}/{stage}/{dataset}" + path.format(study=wildcards.study)
-        for dataset in others_of(wildcards.study)
-    ]
-
-
-def in_report(name, caption, subcategory, figure, shows):
-    """A figure's PNG, with its place and caption in the report."""
-    return report(
-        FIGURES + f"{name}.png",
-        caption=f"../report/{caption}.rst",
-        category=lambda wildcards: CONFIG.studies[wildcards.study].title,
-        subcategory=subcategory,
-        labels={"figure": figure, "shows": shows},
-    )
 
 
 rule figure_structures:
     input:
         code=source_of("figure_structures.py"),
     output:
-        svg=FIGURES + "fig4_structures.svg",
+        svg=f"{FIGURES}fig4_structures.svg",
         png=in_report(
             "fig4_structures",
             "structures",
@@ -75,9 +13,9 @@ rule figure_structures:
             "Madsen 2018, Fig. 4",
             "How a training structure is made",
         ),
-        csv=FIGURES + "fig4_structures.csv",
+        csv=f"{FIGURES}fig4_structures.csv",
     log:
-        "logs/" + FIGURES + "fig4_structures.log",
+        f"logs/{FIGURES}fig4_structures.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -93,13 +31,13 @@ rule figure_structures:
 
 rule figure_training_example:
     input:
-        structures=RESULTS + "/structures/{study}/heldout-0000.extxyz",
-        waves=RESULTS + "/simulations/{study}/heldout-0000.h5",
+        structures=f"{RESULTS}/structures/{{study}}/heldout-0000.extxyz",
+        waves=f"{RESULTS}/simulations/{{study}}/heldout-0000.h5",
         weights=weights_for("evaluation"),
-        bounds=RESULTS + "/evaluation/{study}/bounds.csv",
+        bounds=f"{RESULTS}/evaluation/{{study}}/bounds.csv",
         code=source_of("figure_training_example.py"),
     output:
-        svg=FIGURES + "fig5_training.svg",
+        svg=f"{FIGURES}fig5_training.svg",
         png=in_report(
             "fig5_training",
             "training_example",
@@ -107,9 +45,9 @@ rule figure_training_example:
             "Madsen 2018, Fig. 5",
             "One lesson: structure, picture, truth, prediction",
         ),
-        csv=FIGURES + "fig5_training.csv",
+        csv=f"{FIGURES}fig5_training.csv",
     log:
-        "logs/" + FIGURES + "fig5_training.log",
+        f"logs/{FIGURES}fig5_training.log",
     conda:
         "../envs/learning.yaml"
     resources:
@@ -127,10 +65,10 @@ rule figure_training_example:
 
 rule figure_training_curve:
     input:
-        log=RESULTS + "/models/{study}/training.csv",
+        log=f"{RESULTS}/models/{{study}}/training.csv",
         code=source_of("figure_training_curve.py"),
     output:
-        svg=FIGURES + "training_curve.svg",
+        svg=f"{FIGURES}training_curve.svg",
         png=in_report(
             "training_curve",
             "training_curve",
@@ -138,9 +76,9 @@ rule figure_training_curve:
             "training curve",
             "Loss against step",
         ),
-        csv=FIGURES + "training_curve.csv",
+        csv=f"{FIGURES}training_curve.csv",
     log:
-        "logs/" + FIGURES + "training_curve.log",
+        f"logs/{FIGURES}training_curve.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -155,11 +93,11 @@ rule figure_training_curve:
 
 rule figure_dose:
     input:
-        scores=RESULTS + "/evaluation/{study}/scores.csv",
-        bounds=RESULTS + "/evaluation/{study}/bounds.csv",
+        scores=f"{RESULTS}/evaluation/{{study}}/scores.csv",
+        bounds=f"{RESULTS}/evaluation/{{study}}/bounds.csv",
         code=source_of("figure_dose.py"),
     output:
-        svg=FIGURES + "dose.svg",
+        svg=f"{FIGURES}dose.svg",
         png=in_report(
             "dose",
             "dose",
@@ -167,9 +105,9 @@ rule figure_dose:
             "scores against dose",
             "Network beside the physical limit",
         ),
-        csv=FIGURES + "dose.csv",
+        csv=f"{FIGURES}dose.csv",
     log:
-        "logs/" + FIGURES + "dose.log",
+        f"logs/{FIGURES}dose.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -184,12 +122,12 @@ rule figure_dose:
 
 rule figure_peaks:
     input:
-        dataset=RESULTS + f"/datasets/{HOLE}.h5",
-        maps=RESULTS + f"/inference/{HOLE}/{{study}}.h5",
-        candidates=RESULTS + f"/analysis/{HOLE}/{{study}}/candidates.csv",
+        dataset=f"{RESULTS}/datasets/{HOLE}.h5",
+        maps=f"{RESULTS}/inference/{HOLE}/{{study}}.h5",
+        candidates=f"{RESULTS}/analysis/{HOLE}/{{study}}/candidates.csv",
         code=source_of("figure_peaks.py"),
     output:
-        svg=FIGURES + "fig6_peaks.svg",
+        svg=f"{FIGURES}fig6_peaks.svg",
         png=in_report(
             "fig6_peaks",
             "peaks",
@@ -197,9 +135,9 @@ rule figure_peaks:
             "Madsen 2018, Fig. 6",
             "Atoms at an edge, by probability",
         ),
-        csv=FIGURES + "fig6_peaks.csv",
+        csv=f"{FIGURES}fig6_peaks.csv",
     log:
-        "logs/" + FIGURES + "fig6_peaks.log",
+        f"logs/{FIGURES}fig6_peaks.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -216,14 +154,14 @@ rule figure_peaks:
 
 rule figure_strain:
     input:
-        dataset=RESULTS + f"/datasets/{HOLE}.h5",
-        maps=RESULTS + f"/inference/{HOLE}/{{study}}.h5",
-        strain=RESULTS + f"/analysis/{HOLE}/{{study}}/strain.csv",
-        bonds=RESULTS + f"/analysis/{HOLE}/{{study}}/bonds.csv",
-        checks=RESULTS + "/evaluation/{study}/real_pictures.csv",
+        dataset=f"{RESULTS}/datasets/{HOLE}.h5",
+        maps=f"{RESULTS}/inference/{HOLE}/{{study}}.h5",
+        strain=f"{RESULTS}/analysis/{HOLE}/{{study}}/strain.csv",
+        bonds=f"{RESULTS}/analysis/{HOLE}/{{study}}/bonds.csv",
+        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
         code=source_of("figure_strain.py"),
     output:
-        svg=FIGURES + "fig7_strain.svg",
+        svg=f"{FIGURES}fig7_strain.svg",
         png=in_report(
             "fig7_strain",
             "strain",
@@ -231,9 +169,9 @@ rule figure_strain:
             "Madsen 2018, Fig. 7",
             "Bonds and strain",
         ),
-        csv=FIGURES + "fig7_strain.csv",
+        csv=f"{FIGURES}fig7_strain.csv",
     log:
-        "logs/" + FIGURES + "fig7_strain.log",
+        f"logs/{FIGURES}fig7_strain.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -248,13 +186,13 @@ rule figure_strain:
 
 rule figure_defect:
     input:
-        dataset=RESULTS + f"/datasets/{FLOWER}.h5",
-        maps=RESULTS + f"/inference/{FLOWER}/{{study}}.h5",
-        strain=RESULTS + f"/analysis/{FLOWER}/{{study}}/strain.csv",
-        bonds=RESULTS + f"/analysis/{FLOWER}/{{study}}/bonds.csv",
+        dataset=f"{RESULTS}/datasets/{FLOWER}.h5",
+        maps=f"{RESULTS}/inference/{FLOWER}/{{study}}.h5",
+        strain=f"{RESULTS}/analysis/{FLOWER}/{{study}}/strain.csv",
+        bonds=f"{RESULTS}/analysis/{FLOWER}/{{study}}/bonds.csv",
         code=source_of("figure_defect.py"),
     output:
-        svg=FIGURES + "flower.svg",
+        svg=f"{FIGURES}flower.svg",
         png=in_report(
             "flower",
             "defect",
@@ -262,9 +200,9 @@ rule figure_defect:
             "flower defect",
             "Rings of five and seven",
         ),
-        csv=FIGURES + "flower.csv",
+        csv=f"{FIGURES}flower.csv",
     log:
-        "logs/" + FIGURES + "flower.log",
+        f"logs/{FIGURES}flower.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -278,13 +216,13 @@ rule figure_defect:
 
 rule figure_contamination:
     input:
-        dataset=RESULTS + f"/datasets/{CONTAMINATION}.h5",
-        maps=RESULTS + f"/inference/{CONTAMINATION}/{{study}}.h5",
-        atoms=RESULTS + f"/analysis/{CONTAMINATION}/{{study}}/atoms.csv",
-        checks=RESULTS + "/evaluation/{study}/real_pictures.csv",
+        dataset=f"{RESULTS}/datasets/{CONTAMINATION}.h5",
+        maps=f"{RESULTS}/inference/{CONTAMINATION}/{{study}}.h5",
+        atoms=f"{RESULTS}/analysis/{CONTAMINATION}/{{study}}/atoms.csv",
+        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
         code=source_of("figure_contamination.py"),
     output:
-        svg=FIGURES + "contamination_{page}.svg",
+        svg=f"{FIGURES}contamination_{{page}}.svg",
         png=in_report(
             "contamination_{page}",
             "contamination",
@@ -292,9 +230,9 @@ rule figure_contamination:
             "contamination, page {page}",
             "Detections and hand masks",
         ),
-        csv=FIGURES + "contamination_{page}.csv",
+        csv=f"{FIGURES}contamination_{{page}}.csv",
     log:
-        "logs/" + FIGURES + "contamination_{page}.log",
+        f"logs/{FIGURES}contamination_{{page}}.log",
     wildcard_constraints:
         page=r"\d+",
     conda:
@@ -315,11 +253,11 @@ rule figure_contamination:
 
 rule figure_contamination_densities:
     input:
-        dataset=RESULTS + f"/datasets/{CONTAMINATION}.h5",
-        checks=RESULTS + "/evaluation/{study}/real_pictures.csv",
+        dataset=f"{RESULTS}/datasets/{CONTAMINATION}.h5",
+        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
         code=source_of("figure_contamination_densities.py"),
     output:
-        svg=FIGURES + "contamination_densities.svg",
+        svg=f"{FIGURES}contamination_densities.svg",
         png=in_report(
             "contamination_densities",
             "contamination_densities",
@@ -328,14 +266,14 @@ rule figure_contamination_densities:
             "Detections per nm² inside and outside of the masks",
         ),
         csv=report(
-            FIGURES + "contamination_densities.csv",
+            f"{FIGURES}contamination_densities.csv",
             caption="../report/contamination_densities.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="3 Real pictures",
             labels={"figure": "contamination, table", "shows": "The same as numbers"},
         ),
     log:
-        "logs/" + FIGURES + "contamination_densities.log",
+        f"logs/{FIGURES}contamination_densities.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -350,13 +288,13 @@ rule figure_contamination_densities:
 
 rule figure_out_of_distribution:
     input:
-        datasets=others_at("datasets", ".h5"),
-        maps=others_at("inference", "/{study}.h5"),
-        atoms=others_at("analysis", "/{study}/atoms.csv"),
-        frames=others_at("analysis", "/{study}/frames.csv"),
+        datasets=others_at("datasets", "{dataset}.h5"),
+        maps=others_at("inference", "{dataset}/{study}.h5"),
+        atoms=others_at("analysis", "{dataset}/{study}/atoms.csv"),
+        frames=others_at("analysis", "{dataset}/{study}/frames.csv"),
         code=source_of("figure_out_of_distribution.py"),
     output:
-        svg=FIGURES + "out_of_distribution.svg",
+        svg=f"{FIGURES}out_of_distribution.svg",
         png=in_report(
             "out_of_distribution",
             "out_of_distribution",
@@ -364,9 +302,9 @@ rule figure_out_of_distribution:
             "something else",
             "Pictures that are not graphene",
         ),
-        csv=FIGURES + "out_of_distribution.csv",
+        csv=f"{FIGURES}out_of_distribution.csv",
     log:
-        "logs/" + FIGURES + "out_of_distribution.log",
+        f"logs/{FIGURES}out_of_distribution.log",
     conda:
         "../envs/figures.yaml"
     resources:
@@ -381,14 +319,14 @@ rule figure_out_of_distribution:
 rule figure_skipped:
     input:
         datasets=lambda wildcards: expand(
-            RESULTS + "/datasets/{dataset}.h5",
+            f"{RESULTS}/datasets/{{dataset}}.h5",
             dataset=CONFIG.studies[wildcards.study].datasets,
         ),
         code=source_of("figure_skipped.py"),
     output:
-        csv=FIGURES + "skipped.csv",
+        csv=f"{FIGURES}skipped.csv",
         html=report(
-            FIGURES + "skipped.html",
+            f"{FIGURES}skipped.html",
             caption="../report/skipped.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="4 Data",
@@ -398,7 +336,7 @@ rule figure_skipped:
             },
         ),
     log:
-        "logs/" + FIGURES + "skipped.log",
+        f"logs/{FIGURES}skipped.log",
     conda:
         "../envs/figures.yaml"
     resources:

@@ -9,9 +9,10 @@ from latticework.seeds import stream
 from latticework.structures.graphene import graphene, stages
 
 tee(snakemake.log[0])
-parameters = dict(snakemake.params.parameters)
+# The way from seeds to a sheet is that of quasi-random sheets; pristine grains have none.
+parameters = dict(snakemake.params.parameters) | {"crystalline": 0.0}
 early = {name: parameters[name] for name in signature(stages).parameters if name in parameters}
-# The structures that training uses; the first with holes and contamination shows all steps.
+# The first structure of the training's streams that has holes and contamination shows all steps.
 for index in range(100):
     name = (snakemake.params.seed, f"{snakemake.wildcards.study}/train", index)
     made, atoms = stages(stream(*name), **early), graphene(stream(*name), **parameters)

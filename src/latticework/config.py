@@ -78,6 +78,10 @@ class GrapheneSheets(Section):
     box: float = Field(43.2, gt=20, le=500, description="Side of the periodic square, Å.")
     density: float = Field(0.381, gt=0.3, lt=0.45, description="Atoms per Å² before holes.")
     seed_separation: float = Field(1.9, gt=0.5, lt=2.4, description="Poisson-disc radius, Å.")
+    crystalline: float = Field(
+        0.0, ge=0, le=1, description="Probability of pristine grains instead of a random sheet."
+    )
+    grains: Integers = (1, 3)
     lloyd_steps: Integers = (3, 8)
     holes: Integers = (0, 4)
     hole_radius: Lengths = (2.0, 7.0)

@@ -4,27 +4,39 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import torch
 
+from latticework.analysis.bounds import pristine_square
 from latticework.cli import MODELS, main
-from latticework.imaging.labels import render_labels
+from latticework.imaging.augmentation import exit_intensity, fixed_microscope, wave_bank
+from latticework.simulation.exit_waves import exit_wave
 
 
 @pytest.fixture(scope="module")
 def honeycomb():
-    """A noisy picture (160, 160) of bright atoms on a honeycomb at 0.25 Å/px, and the atoms."""
-    import torch
-
-    a = 1.42 * np.sqrt(3)
-    basis = np.array([[0, 0], [a / 2, 0.71], [a / 2, 2.13], [0, 2.84]])
-    cells = np.array([(i * a, j * 4.26) for i in range(-1, 18) for j in range(-1, 11)])
-    atoms = (cells[:, None] + basis).reshape(-1, 2)
-    positions = torch.tensor(atoms, dtype=torch.float32)[None]
-    classes = torch.ones(positions.shape[:2], dtype=torch.int64)
-    maps = render_labels(positions, classes, (160, 160), torch.tensor([0.25]), 0.45)
-    noise = np.random.default_rng(0).normal(0, 0.02, (160, 160))
-    picture = (1000 * (1 + 0.1 * maps[0, 1].numpy() + noise)).astype(np.float32)
-    inside = ((atoms > 3) & (atoms < 160 * 0.25 - 3)).all(axis=1)
-    return picture, atoms[inside]
+    """A simulated picture (ny, nx) of pristine graphene at 0.25 Å/px, and its atoms (n, 2) Å."""
+    sheet = pristine_square(17.0).repeat((2, 2, 1))
+    box = sheet.cell.lengths()[0]
+    size = round(box / 0.25)
+    wave = exit_wave(
+        sheet,
+        energy=80e3,
+        sampling=0.15,
+        slice_thickness=2.0,
+        thermal_sigma=0.06,
+        stored_sampling=0.24,
+    )
+    atoms = sheet.positions[:, :2]
+    waves = torch.from_numpy(wave)[None]
+    bank = wave_bank(waves, [torch.from_numpy(atoms)], [torch.ones(len(atoms))], box, 1.5)
+    microscope = fixed_microscope(-70.0, -1e5, 28.0, 1)
+    intensity = exit_intensity(bank.spectra, bank.frequencies, box, size, 80e3, microscope)
+    dose = 3e4 * (box / size) ** 2
+    counts = np.random.default_rng(0).poisson(dose * intensity[0].numpy()).astype(np.float32)
+    # The sheet's pixel is not quite 0.25 Å.
+    atoms = atoms * 0.25 / (box / size)
+    inside = ((atoms > 2) & (atoms < size * 0.25 - 2)).all(axis=1)
+    return counts, atoms[inside]
 
 
 def predict(*arguments):
@@ -60,7 +72,7 @@ def test_picture_without_atoms_gives_a_table_and_a_warning(tmp_path, capsys):
     tifffile.imwrite(tmp_path / "noise.tif", noise)
     table = tmp_path / "atoms.csv"
     assert predict(tmp_path / "noise.tif", "--pixel-size", 0.25, "-o", table) == 0
-    # A full field of 64 Å × 64 Å would hold 1,560.
+    # A full field of 64 Å × 64 Å would hold 1,560 atoms.
     assert len(pd.read_csv(table)) < 80
     assert "warning" in capsys.readouterr().err
 
@@ -115,8 +127,6 @@ def test_wrong_option_is_one_line(tmp_path, honeycomb, capsys, wrong):
 
 
 def test_weights_that_are_a_pickle_are_refused(tmp_path, honeycomb, capsys):
-    import torch
-
     tifffile.imwrite(tmp_path / "a.tif", honeycomb[0])
     torch.save({"a": torch.ones(2)}, tmp_path / "w.safetensors")
     weights = ("--weights", tmp_path / "w.safetensors")

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from latticework.analysis.strain import fit_templates, polar_decomposition, strain
+from latticework.analysis.strain import (
+    fit_templates,
+    polar_decomposition,
+    strain,
+    strain_table,
+)
 
 BOND = 1.42
 
@@ -135,3 +140,15 @@ def test_bad_input_is_named():
         strain(atoms, trim=0.5)
     with pytest.raises(ValueError, match="bond_length"):
         strain(atoms, bond_length=0.0)
+
+
+@pytest.mark.parametrize("count", [0, 5, 60])
+def test_table_has_a_row_for_every_atom_and_always_the_same_columns(count):
+    positions = np.random.default_rng(0).uniform(0, 12, (count, 2))
+    table = strain_table(positions)
+    assert len(table) == count
+    assert list(table) == [
+        "x_angstrom",
+        "y_angstrom",
+        *strain(np.random.default_rng(1).uniform(0, 9, (12, 2))),
+    ]

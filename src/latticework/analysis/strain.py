@@ -195,3 +195,25 @@ def _orientation(angle):
     turn = np.angle(np.exp(6j * (angle - mean))) / 6
     side = np.rint((angle - mean - turn) / (np.pi / 3)).astype(int) % 2
     return turn, side
+
+
+def strain_table(positions):
+    """`strain` beside the positions, for any number of atoms.
+
+    Parameters
+    ----------
+    positions : (n, 2) array
+        Å.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an atom: ``x_angstrom, y_angstrom`` and the columns of `strain`. Fewer than ten
+        atoms, which are no lattice, have no strain (NaN, sublattice −1).
+    """
+    positions = np.asarray(positions, dtype=float).reshape(-1, 2)
+    place = pd.DataFrame(positions, columns=["x_angstrom", "y_angstrom"])
+    if len(positions) > NEIGHBOURS:
+        return pd.concat([place, strain(positions)], axis=1)
+    unknown = ["planar", "xx", "yy", "xy", "rotation"]
+    return place.assign(**dict.fromkeys(unknown, np.nan), sublattice=-1, residual=np.nan)

@@ -118,6 +118,7 @@ def out_of_distribution(
             low, high = np.percentile(frame.image, (0.5, 99.5))
             ax.imshow(frame.image, cmap=style.PICTURE_COLOURS, vmin=low, vmax=high)
             ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(True)
         else:
             _detections(ax, frame, here)
         warnings = str(note["warnings"]) if pd.notna(note["warnings"]) else "no warning"

@@ -14,7 +14,6 @@ from latticework.figures import style
 from latticework.figures.pictures import Frame, Pictures
 from latticework.figures.style import Drawn, notice, styled
 
-LATTICE = 2.46
 RING_COLOURS = {4: style.PURPLE, 5: style.BLUE, 6: "#E6E6E6", 7: style.VERMILLION, 8: style.GREEN}
 PAPER_BOND, PAPER_SD = 1.42, 0.18
 Window = tuple[float, float, float, float]
@@ -237,6 +236,7 @@ def defect(
         )
         axes[2].fill([], [], color=RING_COLOURS[size], label=f"{size}-rings: {len(corners)}")
     style.bonds(axes[2], bond_ends(atoms, bonds), colors="0.55", linewidths=0.6)
+    style.discs(axes[2], xy(atoms), 0.6, facecolors=style.SKY)
     axes[2].plot(
         *reference.T, "x", color="black", markersize=2.2, markeredgewidth=0.5, label="reference"
     )

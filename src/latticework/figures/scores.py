@@ -9,18 +9,11 @@ from latticework.figures import style
 from latticework.figures.style import Drawn, styled
 
 GROUPS = {"hexagonal": style.BLUE, "other": style.VERMILLION}
-# What counts as detectable: nearly all perfect estimates fall within the matching radius, and an
-# atom's presence is told from its absence with less than 2 % of errors of either kind (d′ = 4.1).
-WITHIN_RADIUS, DETECTABILITY = 0.98, 4.1
 
 
 def with_bounds(scores: pd.DataFrame, bounds: pd.DataFrame) -> pd.DataFrame:
-    """Scores beside the bound of their dose and defocus; `allowed` where it allows detection."""
-    table = scores.merge(bounds, on=["dose", "defocus"], how="left")
-    table["allowed"] = (table["within_radius"] >= WITHIN_RADIUS) & (
-        table["detectability"] >= DETECTABILITY
-    )
-    return table
+    """Scores beside the bound of their dose and defocus."""
+    return scores.merge(bounds, on=["dose", "defocus"], how="left")
 
 
 def _band(ax: Axes, table: pd.DataFrame, column: str, colour: str, text: str) -> None:
@@ -40,7 +33,7 @@ def _against_dose(ax: Axes, doses: pd.Series, ylabel: str) -> None:
 def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:
     for group, colour in GROUPS.items():
         rows = table[table["group"] == group]
-        _band(ax, rows[rows["allowed"]], column, colour, f"{group} atoms")
+        _band(ax, rows[rows["attainable"]], column, colour, f"{group} atoms")
         everywhere = rows.groupby("dose")[column].median()
         ax.plot(everywhere.index, everywhere, ":", color=colour, linewidth=1)
     ax.plot([], [], ":", color="0.4", linewidth=1, label="median of every defocus")
@@ -49,7 +42,7 @@ def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:
 
 
 def _errors(ax: Axes, table: pd.DataFrame) -> None:
-    allowed = table[table["allowed"]]
+    allowed = table[table["attainable"]]
     if allowed.empty:
         style.say(ax, "the bound allows detection at no dose and defocus", width=30)
         return
@@ -81,7 +74,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
     x = 10 ** _edges(np.log10(f1.columns.to_numpy(dtype=float)))
     y = _edges(f1.index.to_numpy(dtype=float))
     shown = ax.pcolormesh(x, y, f1, cmap=style.SCORE_COLOURS, vmin=0, vmax=1, rasterized=True)
-    allowed = rows.set_index(["defocus", "dose"])["allowed"].unstack().reindex_like(f1) == 1
+    allowed = rows.set_index(["defocus", "dose"])["attainable"].unstack().reindex_like(f1) == 1
     _frame(ax, x, y, allowed.to_numpy())
     for (row, defocus), (column, dose) in (
         ((r, d), (c, e)) for r, d in enumerate(f1.index) for c, e in enumerate(f1.columns)

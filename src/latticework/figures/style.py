@@ -18,7 +18,6 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import LogFormatter
 
 from latticework import shards
 
@@ -43,6 +42,8 @@ STYLE = {
     "lines.linewidth": 1.4,
     "figure.dpi": 200,
     "savefig.dpi": 200,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.08,
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "latticework",
 }
@@ -202,10 +203,10 @@ def label(ax: Axes, letter: str, text: str = "") -> None:
 
 
 def log_scale(ax: Axes) -> None:
-    """A logarithmic y axis with plain numbers, at minor ticks too where it spans little."""
+    """A logarithmic y axis with plain numbers at 1, 2 and 5 of every decade."""
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(LogFormatter())
-    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "25" else "")
 
 
 def discs(

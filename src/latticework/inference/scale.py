@@ -166,7 +166,8 @@ def choose_sampling(
     if not known:
         raise ScaleError(
             "the pixel size is unknown: the picture shows no lattice to measure it by and its "
-            "file names none; give it in ångström with --pixel-size, for example --pixel-size 0.12"
+            "file names none; give it in ångström with --pixel-size 0.12, say, or as "
+            "pixel_size_angstrom in the workflow's list of datasets"
         )
     for name, value in known.items():
         if not (np.isfinite(value) and value > 0):

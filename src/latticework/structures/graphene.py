@@ -46,13 +46,21 @@ def random_outline(rng: np.random.Generator, box: float, radius: tuple[float, fl
     )
 
 
-def poisson_disc(rng: np.random.Generator, box: float, count: int, separation: float) -> np.ndarray:
+def poisson_disc(
+    rng: np.random.Generator,
+    box: float,
+    count: int,
+    separation: float,
+    points: np.ndarray | None = None,
+) -> np.ndarray:
     """Seeds (count, 2) in a periodic box, none nearer to another than `separation`.
+
+    `points` (n, 2), where given, are there already, and their voids are filled.
 
     Dart throwing in batches; where the box is full before `count` is reached, the
     separation shrinks by 3 %, so that the count, hence the density, is exact.
     """
-    points = np.empty((0, 2))
+    points = np.empty((0, 2)) if points is None else points[:count]
     while len(points) < count:
         darts = rng.uniform(0, box, (4 * count, 2))
         if len(points):
@@ -67,6 +75,33 @@ def poisson_disc(rng: np.random.Generator, box: float, count: int, separation: f
             separation *= 0.97
         points = np.concatenate([points, darts[keep]])[:count]
     return points
+
+
+def crystal_seeds(rng: np.random.Generator, box: float, grains: int) -> np.ndarray:
+    """Ring centres (n, 2) of a polycrystal: pristine grains of random orientation, Å.
+
+    Grains are the periodic Voronoi cells of random points; where two of them meet, also across
+    the border of the box, centres nearer than 0.8 of the lattice constant are merged into one.
+    """
+    spacing = np.sqrt(3) * BOND
+    middles = rng.uniform(0, box, (grains, 2))
+    steps = np.arange(-int(1.5 * box / spacing), int(1.5 * box / spacing) + 1)
+    i, j = np.meshgrid(steps, steps)
+    lattice = spacing * np.column_stack([(i + 0.5 * j).ravel(), (np.sqrt(0.75) * j).ravel()])
+    grown = []
+    for grain in range(grains):
+        angle = rng.uniform(0, np.pi / 3)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        points = lattice @ turn.T + rng.uniform(0, spacing, 2) + box / 2
+        points = points[((points >= 0) & (points < box)).all(axis=1)]
+        grown.append(points[cKDTree(middles, boxsize=box).query(points)[1] == grain])
+    seeds = np.concatenate(grown)
+    keep = np.ones(len(seeds), bool)
+    pairs = cKDTree(seeds, boxsize=box).query_pairs(0.8 * spacing, output_type="ndarray")
+    for first, second in pairs[np.lexsort(pairs.T[::-1])]:
+        if keep[first]:
+            keep[second] = False
+    return seeds[keep]
 
 
 def _with_images(points: np.ndarray, box: float, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -218,13 +253,20 @@ def stages(
     box: float,
     density: float,
     seed_separation: float,
+    crystalline: float,
+    grains: tuple[int, int],
     lloyd_steps: tuple[int, int],
     holes: tuple[int, int],
     hole_radius: tuple[float, float],
 ) -> Stages:
     """Seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes: see `graphene`."""
     count = round(density * box**2 / 2)
-    seeds = poisson_disc(rng, box, count, seed_separation)
+    # No draw where there is no choice.
+    if crystalline and rng.random() < crystalline:
+        grown = crystal_seeds(rng, box, int(rng.integers(grains[0], grains[1] + 1)))
+        seeds = poisson_disc(rng, box, count, seed_separation, grown)
+    else:
+        seeds = poisson_disc(rng, box, count, seed_separation)
     moved = lloyd(seeds, box, int(rng.integers(lloyd_steps[0], lloyd_steps[1] + 1)))
     vertices, bonds = voronoi_network(moved, box)
     positions = relax(vertices, bonds, box)
@@ -244,6 +286,8 @@ def graphene(
     box: float = 43.2,
     density: float = 0.381,
     seed_separation: float = 1.9,
+    crystalline: float = 0.0,
+    grains: tuple[int, int] = (1, 3),
     lloyd_steps: tuple[int, int] = (3, 8),
     holes: tuple[int, int] = (0, 4),
     hole_radius: tuple[float, float] = (2.0, 7.0),
@@ -269,7 +313,10 @@ def graphene(
         Atoms per Å² before holes; pristine graphene has 0.382.
     seed_separation
         Poisson-disc radius, Å.
-    lloyd_steps, holes, contamination
+    crystalline
+        Probability of a polycrystal of pristine grains instead of a quasi-random sheet. The paper
+        has none; a network that never saw a perfect lattice may misread one.
+    grains, lloyd_steps, holes, contamination
         Inclusive ranges of integers, drawn uniformly.
     hole_radius, contamination_radius, contamination_thickness
         Uniform ranges, Å.
@@ -290,6 +337,8 @@ def graphene(
         box=box,
         density=density,
         seed_separation=seed_separation,
+        crystalline=crystalline,
+        grains=grains,
         lloyd_steps=lloyd_steps,
         holes=holes,
         hole_radius=hole_radius,
