@@ -25,7 +25,7 @@ rule all:
     default_target: True
     input:
         expand(
-            RESULTS + "/evaluation/{study}/{table}.csv",
+            f"{RESULTS}/evaluation/{{study}}/{{table}}.csv",
             study=STUDIES,
             table=["scores", "bounds", "real_pictures"],
         ),
