@@ -21,4 +21,4 @@ def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> No
     axes.set_axis_off()
     figure.colorbar(points, ax=axes, shrink=0.6, label="probability")
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        figure.savefig(temporary, format="png", dpi=110)
