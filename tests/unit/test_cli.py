@@ -29,13 +29,13 @@ def honeycomb():
     atoms = sheet.positions[:, :2]
     waves = torch.from_numpy(wave)[None]
     bank = wave_bank(waves, [torch.from_numpy(atoms)], [torch.ones(len(atoms))], box, 1.5)
-    microscope = fixed_microscope(-70.0, -1e5, 28.0, 1)
+    microscope = fixed_microscope(30.0, 1e5, 28.0, 1)
     intensity = exit_intensity(bank.spectra, bank.frequencies, box, size, 80e3, microscope)
     dose = 3e4 * (box / size) ** 2
     counts = np.random.default_rng(0).poisson(dose * intensity[0].numpy()).astype(np.float32)
     # The sheet's pixel is not quite 0.25 Å.
     atoms = atoms * 0.25 / (box / size)
-    inside = ((atoms > 2) & (atoms < size * 0.25 - 2)).all(axis=1)
+    inside = ((atoms > 3) & (atoms < size * 0.25 - 3)).all(axis=1)
     return counts, atoms[inside]
 
 

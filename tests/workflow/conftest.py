@@ -36,8 +36,11 @@ class Workflow:
         (folder / "few.yaml").write_text(FEW_PICTURES.format(mirror=mirror or "null"))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "progress"]
-        return [*snakemake, "--configfile", "config/tiny.yaml", "few.yaml", *arguments]
+        snakemake = [sys.executable, "-m", "snakemake", "--quiet", "progress", "--cores", "2"]
+        if "--configfile" not in arguments:
+            # Last, since Snakemake takes every word after it for another config file.
+            arguments = (*arguments, "--configfile", "config/tiny.yaml", "few.yaml")
+        return [*snakemake, *arguments]
 
     def environment(self) -> dict[str, str]:
         # The copy's own modules, not those of the checkout that the tests run in.
