@@ -7,6 +7,7 @@ import time
 
 import pandas as pd
 import pytest
+from conftest import Workflow
 
 TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
@@ -26,8 +27,6 @@ def test_real_picture_was_read(finished, pictures):
 
 
 def test_pictures_that_cannot_be_had_are_skipped_with_a_line(tmp_path):
-    from conftest import Workflow
-
     workflow = Workflow(tmp_path, None)
     target = "results/tiny/analysis/soot_scale_bar/graphene/atoms.csv"
     entry = (tmp_path / "config/datasets.yaml").read_text()
@@ -101,7 +100,7 @@ CHANGES = {
     "the tiling": (change_module("inference/tiling.py"), READING | {"evaluate", FIGURES}),
     "the lattice's scale": (
         change_module("inference/scale.py"),
-        READING | {"calibrate", "evaluate", "bounds", FIGURES},
+        READING | {"calibrate", "evaluate", FIGURES},
     ),
     "the training's steps": (change_config("steps: 60", "steps: 61"), TRAINING | {FIGURES}),
     "the doses": (
