@@ -7,7 +7,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import Workflow
+from checkout import Workflow
 
 TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
