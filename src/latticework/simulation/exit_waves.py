@@ -4,6 +4,10 @@ import abtem
 import numpy as np
 from ase import Atoms
 
+# FFTW, abTEM's default, times its algorithms and takes the fastest: which one wins depends on what
+# else the machine does, and so do the last bits of a wave.
+abtem.config.set({"fft": "numpy"})
+
 
 def fourier_crop(wave: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Resample a periodic wave (..., ny, nx) to a smaller grid by cropping its spectrum.
