@@ -1,6 +1,5 @@
 """Fetch what the registry names: from a mirror folder first, else from its address; verified."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from latticework import __version__
 from latticework.datasets.registry import Source
+from latticework.shards import sha256_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -81,12 +81,6 @@ def available(source: Source, mirror: Path | None, timeout: float = 10) -> bool:
             return True
     except (URLError, HTTPException, OSError):
         return False
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file, as 64 hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _own_files(source: Source) -> dict[str, Path]:
