@@ -51,6 +51,35 @@ def source_of(script):
     return [os.path.relpath(path, workflow.basedir) for path in files]
 
 
+# MB: Snakemake itself, twice in every cluster job, is not in what benchmarks/ measures.
+SNAKEMAKE_MEMORY = 500
+
+
+def memory(peak):
+    """mem_mb: room for twice the measured peak (MB, max_rss), more with every attempt."""
+    return lambda wildcards, attempt: attempt * (SNAKEMAKE_MEMORY + 2 * peak)
+
+
+def minutes(measured):
+    """runtime: twice the minutes measured on a slow machine, more with every attempt."""
+    return lambda wildcards, attempt: attempt * 2 * measured
+
+
+def training(wildcards):
+    """Settings of a study's training."""
+    return CONFIG.studies[wildcards.study].training
+
+
+def processes(wildcards):
+    """Processes of a study's training, one a device."""
+    return training(wildcards).devices * training(wildcards).nodes
+
+
+def several(count):
+    """The count if it is more than one, else None: a resource that is not set."""
+    return count if count > 1 else None
+
+
 def shard_names(study, kind):
     """Names of all shards of a study, "train-0000" and so on."""
     structures = CONFIG.studies[study].structures
