@@ -37,6 +37,17 @@ for study, section in CONFIG.studies.items():
         )
 
 
+onstart:
+    # Before any job: hours of computing would end in a file that cannot be written.
+    folder = Path(RESULTS)
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise WorkflowError(
+            f"{RESULTS} cannot be written: {folder} is read-only for this user"
+        )
+
+
 wildcard_constraints:
     run=CONFIG.run,
     study="|".join(STUDIES),
