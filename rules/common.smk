@@ -197,6 +197,16 @@ def others_at(stage, path):
     ]
 
 
+def figure_label(figure, shows):
+    """A result's line in the report, which sorts them: first the paper's figures by number.
+
+    One label and no more: where two results differ in a second, Snakemake makes it a switch
+    between them, and the page breaks.
+    """
+    place = figure if "Fig." in figure else f"Supplement, {figure}"
+    return {"figure": f"{place}: {shows}"}
+
+
 def in_report(name, caption, subcategory, figure, shows):
     """A figure's PNG, with its place and caption in the report."""
     return report(
@@ -204,5 +214,5 @@ def in_report(name, caption, subcategory, figure, shows):
         caption=f"../report/{caption}.rst",
         category=lambda wildcards: CONFIG.studies[wildcards.study].title,
         subcategory=subcategory,
-        labels={"figure": figure, "shows": shows},
+        labels=figure_label(figure, shows),
     )

@@ -286,7 +286,7 @@ rule figure_contamination_densities:
             caption="../report/contamination_densities.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="3 Real pictures",
-            labels={"figure": "contamination, table", "shows": "The same as numbers"},
+            labels=figure_label("contamination, table", "The same as numbers"),
         ),
     log:
         f"logs/{FIGURES}contamination_densities.log",
@@ -350,10 +350,7 @@ rule figure_skipped:
             caption="../report/skipped.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="4 Data",
-            labels={
-                "figure": "skipped datasets",
-                "shows": "What could not be had, and why",
-            },
+            labels=figure_label("skipped datasets", "What could not be had, and why"),
         ),
     log:
         f"logs/{FIGURES}skipped.log",

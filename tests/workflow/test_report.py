@@ -78,9 +78,9 @@ def test_the_report_opens_without_an_error(seen):
 def test_figures_are_in_the_order_of_the_papers(seen):
     assert list(seen["lists"]) == ["1 Training", "2 Scores", "3 Real pictures", "4 Data"]
     assert seen["lists"]["1 Training"] == [
-        "Madsen 2018, Fig. 4",
-        "Madsen 2018, Fig. 5",
-        "training curve",
+        "Madsen 2018, Fig. 4: How a training structure is made",
+        "Madsen 2018, Fig. 5: One lesson: structure, picture, truth, prediction",
+        "Supplement, training curve: Loss against step",
     ]
     for figures in seen["lists"].values():
         of_papers = [name for name in figures if "Fig." in name]
