@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,8 +87,8 @@ class Workflow:
             start_new_session=True,
         )
 
-    def planned(self, *arguments: str) -> dict[str, int]:
-        """Rules that a dry run would execute, with their number of jobs."""
+    def dry_run(self, *arguments: str) -> str:
+        """What Snakemake says that it would do."""
         command = [a for a in self.command("-n", *arguments) if a not in ("--quiet", "progress")]
         done = subprocess.run(
             command,
@@ -97,12 +98,25 @@ class Workflow:
             text=True,
             check=True,
         )
-        text = done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rules that a dry run would execute, with their number of jobs."""
+        text = self.dry_run(*arguments)
         if "Job stats:" not in text:
             return {}
         table = text.split("Job stats:")[1].split("\n\n")[0]
         jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
         return {rule: n for rule, n in jobs.items() if rule not in ("all", "total")}
+
+    def scripts(self) -> list[int]:
+        """Processes that run a script of one of the workflow's rules."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if f"{self.folder}/.snakemake/scripts/" in path.read_text(errors="replace"):
+                    found.append(int(path.parent.name))
+        return sorted(found)
 
     def differing(self, other: "Workflow", *suffixes: str) -> list[str]:
         """Results with the given endings that are not the same bytes in both, or in one only."""

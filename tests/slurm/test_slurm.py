@@ -1,9 +1,12 @@
 """`snakemake --profile slurm` on a real Slurm cluster of one node: nothing is mocked."""
 
+import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from checkout import TABLES, Workflow
@@ -50,12 +53,6 @@ def until(condition: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.3)
 
 
-def script_runs(workflow: Workflow) -> bool:
-    """Whether the job that makes WAVES has come as far as its script."""
-    log = workflow.folder / f"logs/{WAVES}".replace(".h5", ".log")
-    return log.exists() and bool(of_rule(jobs(workflow, "running"), "exit_waves"))
-
-
 @pytest.fixture(scope="module")
 def whole(cluster, tmp_path_factory, pictures):
     """A workflow whose tiny run was made by the cluster."""
@@ -68,7 +65,9 @@ def whole(cluster, tmp_path_factory, pictures):
 def small(cluster, tmp_path, pictures, finished):
     """A workflow that has one shard of structures, and no waves."""
     workflow = Workflow(tmp_path, pictures)
-    workflow.run("--cores", "2", "results/tiny/structures/graphene/heldout-0000.extxyz")
+    shard = Path("results/tiny/structures/graphene/heldout-0000.extxyz")
+    (tmp_path / shard).parent.mkdir(parents=True)
+    shutil.copy(finished.folder / shard, tmp_path / shard)
     return workflow
 
 
@@ -84,8 +83,8 @@ def test_the_tiny_run_is_that_of_a_workstation(whole, finished):
 
 
 def test_a_cancelled_job_is_tried_again(small, finished):
-    driver = small.start(*PROFILE, WAVES)
-    until(lambda: script_runs(small))
+    driver = small.start(WAVES, *PROFILE)
+    until(small.scripts)
     (victim,) = of_rule(jobs(small, "running"), "exit_waves")
     subprocess.run(["scancel", victim["id"]], check=True)
     assert driver.wait(LIMIT) == 0
@@ -98,7 +97,8 @@ def test_a_cancelled_job_is_tried_again(small, finished):
 
 def test_a_job_over_its_memory_is_tried_again_with_more(small, finished):
     # The script and Snakemake beside it have about 450 MB.
-    done = small.run(*PROFILE, "--set-resources", "exit_waves:mem_mb=300*attempt", WAVES)
+    more = ("--set-resources", "exit_waves:mem_mb=300*attempt")
+    done = small.run(WAVES, *PROFILE, *more, timeout=LIMIT)
     rows = of_rule(jobs(small), "exit_waves")
     assert [row["memory"] for row in rows] == ["300M", "600M"]
     assert rows[0]["state"] in ("OUT_OF_MEMORY", "CANCELLED", "FAILED")
@@ -109,23 +109,26 @@ def test_a_job_over_its_memory_is_tried_again_with_more(small, finished):
 
 
 def test_a_run_goes_on_after_its_driver_was_killed(small, finished):
-    driver = small.start(*PROFILE, WAVES)
-    until(lambda: script_runs(small))
+    driver = small.start(WAVES, *PROFILE)
+    until(small.scripts)
     after_kill = [small.folder / "profiles/slurm/after-kill.sh"]
     # Not while the driver lives.
     refused = subprocess.run(
         after_kill, cwd=small.folder, capture_output=True, text=True, check=False
     )
     assert (refused.returncode, str(driver.pid) in refused.stderr) == (1, True)
+    # The job that it leaves behind is held fast, so that it is there when it is looked for.
+    for script in small.scripts():
+        os.kill(script, signal.SIGSTOP)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     (orphan,) = of_rule(jobs(small, "running"), "exit_waves")
-    locked = small.run(*PROFILE, WAVES, check=False, timeout=LIMIT)
+    locked = small.run(WAVES, *PROFILE, check=False, timeout=LIMIT)
     assert "cannot be locked" in locked.stdout + locked.stderr
     done = subprocess.run(after_kill, cwd=small.folder, capture_output=True, text=True, check=True)
     assert f"cancelling: {orphan['id']}" in done.stdout
     assert jobs(small, "pending,running,completing") == []
-    small.run(*PROFILE, WAVES, timeout=LIMIT)
+    small.run(WAVES, *PROFILE, timeout=LIMIT)
     assert small.files(".h5")[WAVES] == finished.files(".h5")[WAVES]
 
 
@@ -137,7 +140,7 @@ def test_a_run_goes_on_after_its_driver_was_killed(small, finished):
     ],
 )
 def test_what_no_node_can_serve_is_an_error(small, request_, message):
-    done = small.run(*PROFILE, "--set-resources", request_, WAVES, check=False, timeout=LIMIT)
+    done = small.run(WAVES, *PROFILE, "--set-resources", request_, check=False, timeout=LIMIT)
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
     assert "rule exit_waves" in done.stdout + done.stderr

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -53,16 +52,6 @@ def test_second_run_is_bit_identical(finished, fresh):
     assert finished.differing(fresh, *TABLES) == []
 
 
-def scripts_of(workflow: Workflow) -> list[int]:
-    """Processes that run a script of the workflow's rules."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if f"{workflow.folder}/.snakemake/scripts/" in path.read_text():
-                found.append(int(path.parent.name))
-    return sorted(found)
-
-
 def kill(*processes: int) -> None:
     """As a machine that goes down, or the kernel that needs memory."""
     for process in processes:
@@ -84,7 +73,7 @@ def test_ten_kills_of_driver_and_worker_end_with_the_same_results(finished, fres
             driver.wait(chance.uniform(4, 20))
         except subprocess.TimeoutExpired:
             kills += 1
-            workers = scripts_of(fresh)
+            workers = fresh.scripts()
             kill(driver.pid, *chance.sample(workers, min(1, len(workers))))
             driver.wait()
             fresh.run("--unlock")
