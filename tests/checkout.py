@@ -43,7 +43,8 @@ class Workflow:
         (folder / "few.yaml").write_text(FEW_PICTURES.format(mirror=mirror or "null"))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--quiet", "progress"]
+        # A plain option ends the list of what is to be quiet.
+        snakemake = [sys.executable, "-m", "snakemake", "--quiet", "progress", "--rerun-incomplete"]
         if not {"--cores", "--profile"} & set(arguments):
             snakemake += ["--cores", "2"]
         if "--configfile" not in arguments:
