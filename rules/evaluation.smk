@@ -17,7 +17,7 @@ rule evaluate:
         "../envs/learning.yaml"
     resources:
         mem_mb=memory(1750),
-        runtime=minutes(80),
+        runtime=minutes(240),
     params:
         evaluation=lookup_study("evaluation"),
         inference=lookup_study("inference"),
