@@ -19,7 +19,7 @@ LABEL_SIGMA = 0.35
 
 
 def made_up_map(side: int, atoms: int, seed: int = 1) -> np.ndarray:
-    """Probabilities (2, side, side) of a sheet with about `atoms` atoms, with a noisy background."""
+    """Probabilities (2, side, side) of a sheet with about `atoms` atoms, faint noise between."""
     box = np.sqrt(atoms / 0.381)
     parameters = {"box": float(box), "holes": (0, 0), "contamination": (0, 0)}
     (sheet,) = make_shard("graphene", parameters, seed, "benchmark", range(1))
