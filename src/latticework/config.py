@@ -86,9 +86,17 @@ class GrapheneSheets(Section):
     holes: Integers = (0, 4)
     hole_radius: Lengths = (2.0, 7.0)
     contamination: Integers = (0, 2)
-    contamination_radius: Lengths = (4.0, 14.0)
-    contamination_thickness: Lengths = (3.0, 20.0)
-    contamination_density: float = Field(0.09, gt=0, lt=0.2, description="Atoms per Å³.")
+    contamination_radius: Lengths = (3.0, 16.0)
+    contamination_thickness: Lengths = (3.0, 30.0)
+    contamination_density: float = Field(0.075, gt=0, lt=0.2, description="Atoms per Å³.")
+    contamination_profile: Annotated[
+        tuple[float, float],
+        AfterValidator(_ascending),
+        Field(description="Uniform range of an exponent: 0.5 is a dome, 0 has vertical sides."),
+    ] = (0.05, 0.5)
+    contamination_margin: float = Field(
+        2.5, ge=0, lt=10, description="Atoms nearer than this to contamination are no labels, Å."
+    )
     disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
 
 
@@ -200,8 +208,10 @@ class Training(Section):
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="For Lightning.")
     devices: int = Field(1, gt=0, description="Devices a node.")
     nodes: int = Field(1, gt=0, description="Nodes.")
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
-        "32-true", description="Of the network; pictures are always made in 32 bits."
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(
+        "32-true",
+        description="Of the network; pictures are always made in 32 bits. auto: bf16-mixed where "
+        "the device multiplies bfloat16 in hardware (GPU, CPU with AMX), else 32-true.",
     )
     threads: int = Field(2, gt=0, description="CPU threads; results depend on their number.")
 

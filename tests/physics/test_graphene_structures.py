@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from latticework import config
 from latticework.analysis.lattice import bond_graph, bond_lengths, neighbour_counts, ring_sizes
 from latticework.structures import make_shard, read_structures, write_structures
+from latticework.structures.graphene import Outline, amorphous_patch
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 
@@ -91,6 +93,41 @@ def test_holes_and_contamination_vary(structures):
 def test_only_sheet_atoms_are_visible(structures):
     for atoms in structures:
         assert not (atoms.arrays["visible"] & ~atoms.arrays["sheet"]).any()
+
+
+def test_atoms_near_contamination_in_projection_are_hidden(structures):
+    margin = config.GrapheneSheets().contamination_margin
+    for atoms in structures:
+        box = atoms.cell.lengths()[:2]
+        sheet = atoms.arrays["sheet"]
+        flat = atoms.positions[:, :2] % box
+        if sheet.all():
+            assert atoms.arrays["visible"].all()
+            continue
+        distance = cKDTree(flat[~sheet], boxsize=box).query(flat[sheet])[0]
+        np.testing.assert_array_equal(atoms.arrays["visible"][sheet], distance >= margin)
+
+
+def patch_of(profile):
+    outline = Outline(np.full(2, 20.0), 12.0, np.zeros(4), np.zeros(4))
+    patch = amorphous_patch(np.random.default_rng(1), 40.0, outline, 15.0, 0.075, profile)
+    return patch, outline.depth(patch[:, :2], 40.0)
+
+
+def test_contamination_is_as_dense_as_asked_and_stays_inside_its_outline():
+    patch, depth = patch_of(profile=0.0)
+    assert depth.min() > 0
+    assert len(patch) / (np.pi * 12.0**2 * 15.0) == pytest.approx(0.075, rel=0.1)
+    assert cKDTree(patch).query(patch, k=2)[0][:, 1].min() >= 1.3
+
+
+def test_a_small_profile_has_steep_sides():
+    heights = {}
+    for profile in (0.05, 0.5):
+        patch, depth = patch_of(profile)
+        heights[profile] = patch[depth < 0.1, 2].max() - 2.5
+    assert heights[0.05] > 12
+    assert heights[0.5] <= 15.0 * np.sqrt(0.1)
 
 
 def test_a_structure_depends_on_its_number_only():

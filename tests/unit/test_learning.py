@@ -16,7 +16,7 @@ from latticework.learning import module as module_file
 from latticework.learning.data import load_wave_bank
 from latticework.learning.distributed import DistributedError, train_distributed
 from latticework.learning.module import LOSSES, ClassMapModule, blend, learning_rate_factor
-from latticework.learning.training import Recipe, train
+from latticework.learning.training import Recipe, resolved_precision, train
 from latticework.learning.weights import WeightsError, load, save
 from latticework.networks.residual_unet import ResidualUNet
 
@@ -309,6 +309,13 @@ def test_a_bank_of_shards_of_different_boxes_is_refused(shard, tmp_path):
     assert load_wave_bank([shard], 1.2).box == pytest.approx(BOX)
     with pytest.raises(shards.ShardError, match=r"other\.h5: expected square waves of one box"):
         load_wave_bank([shard, other], 1.2)
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_precision_follows_the_processor_only_where_asked(monkeypatch, amx, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+    assert resolved_precision("auto", "cpu") == expected
+    assert resolved_precision("16-mixed", "cpu") == "16-mixed"
 
 
 def test_a_recipe_is_one_fingerprint():

@@ -79,6 +79,17 @@ class Recipe(config.Section):
         return self.model_dump(mode="json") | {"energy": self.simulation.energy}
 
 
+def resolved_precision(precision: str, accelerator: str) -> str:
+    """Lightning's name of a precision; "auto" is bf16-mixed where the hardware multiplies it."""
+    if precision != "auto":
+        return precision
+    if accelerator != "cpu" and torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return "bf16-mixed" if fast else "32-true"
+
+
 def loader(steps: int) -> DataLoader:
     return DataLoader(Steps(steps), batch_size=1, shuffle=False)
 
@@ -131,7 +142,7 @@ def train(
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.nodes,
-        precision=settings.precision,
+        precision=resolved_precision(settings.precision, settings.accelerator),
         max_steps=settings.steps,
         deterministic=True,
         # Step numbers are not shared out: every process makes its own share of every step.

@@ -206,20 +206,26 @@ def prune(bonds: np.ndarray, keep: np.ndarray) -> np.ndarray:
 
 
 def amorphous_patch(
-    rng: np.random.Generator, box: float, outline: Outline, thickness: float, density: float
+    rng: np.random.Generator,
+    box: float,
+    outline: Outline,
+    thickness: float,
+    density: float,
+    profile: float,
 ) -> np.ndarray:
-    """Random carbon (n, 3) in a dome of given central thickness over an outline, z from 2.5 Å.
+    """Random carbon (n, 3) over an outline, z from 2.5 Å, thickest in the middle.
 
-    Random sequential addition with a hard core of 1.3 Å; `density` in atoms per Å³.
+    Its height is thickness · depth^profile: a dome with a profile of 0.5, steep-sided with one
+    near 0. Random sequential addition with a hard core of 1.3 Å; `density` in atoms per Å³.
     """
     side = 2 * outline.radius * (1 + 2 * np.abs(outline.amplitudes).sum())
-    # Random sequential addition loses some darts to the hard core: about a fifth here.
-    count = rng.poisson(1.25 * density * side**2 * thickness)
+    # Random sequential addition loses darts to the hard core: about a third at these densities.
+    count = rng.poisson(1.5 * density * side**2 * thickness)
     darts = rng.uniform(-0.5, 0.5, (count, 3)) * (side, side, 0)
     darts[:, :2] += outline.centre
     darts[:, 2] = rng.uniform(0, thickness, count)
-    height = thickness * np.sqrt(np.clip(outline.depth(darts[:, :2], box), 0, 1))
-    darts = darts[darts[:, 2] < height]
+    depth = np.clip(outline.depth(darts[:, :2], box), 0, 1)
+    darts = darts[(depth > 0) & (darts[:, 2] < thickness * depth**profile)]
     keep = np.ones(len(darts), bool)
     pairs = cKDTree(darts).query_pairs(1.3, output_type="ndarray")
     for first, second in pairs[np.lexsort(pairs.T[::-1])] if len(pairs) else ():
@@ -294,7 +300,9 @@ def graphene(
     contamination: tuple[int, int] = (0, 0),
     contamination_radius: tuple[float, float] = (4.0, 14.0),
     contamination_thickness: tuple[float, float] = (3.0, 20.0),
-    contamination_density: float = 0.09,
+    contamination_density: float = 0.075,
+    contamination_profile: tuple[float, float] = (0.05, 0.5),
+    contamination_margin: float = 2.5,
     disorder: float = 0.03,
 ) -> Atoms:
     """One quasi-random sheet of graphene (Madsen 2018, §3.1, Fig. 4).
@@ -322,6 +330,11 @@ def graphene(
         Uniform ranges, Å.
     contamination_density
         Atoms per Å³.
+    contamination_profile
+        Uniform range of the exponent of `amorphous_patch`: steep sides to domes.
+    contamination_margin
+        Å. A sheet atom is hidden where contaminating carbon lies nearer to it than this in
+        projection.
     disorder
         Standard deviation of a random displacement of each atom per axis, in the plane and out
         of it, Å: positions that no relaxed network has, so that none is learned by heart.
@@ -347,16 +360,20 @@ def graphene(
     sheet += rng.normal(0, disorder, sheet.shape)
     sheet[:, :2] %= box
 
-    visible = np.ones(len(sheet), bool)
     patches = []
     for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
         outline = random_outline(rng, box, contamination_radius)
         thickness = rng.uniform(*contamination_thickness)
-        patches.append(amorphous_patch(rng, box, outline, thickness, contamination_density))
-        # An atom is hidden once the carbon above it is thicker than about one more layer.
-        cover = thickness * np.sqrt(np.clip(outline.depth(sheet[:, :2], box), 0, 1))
-        visible &= cover < 2.0
-    carbon = np.concatenate([sheet, *patches])
+        profile = rng.uniform(*contamination_profile)
+        patches.append(
+            amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
+        )
+    dirt = np.concatenate([np.empty((0, 3)), *patches])
+    visible = np.ones(len(sheet), bool)
+    if len(dirt):
+        nearest = cKDTree(dirt[:, :2], boxsize=box).query(sheet[:, :2])[0]
+        visible = nearest >= contamination_margin
+    carbon = np.concatenate([sheet, dirt])
     carbon[:, 2] -= carbon[:, 2].min() - 2.0
     atoms = Atoms(
         f"C{len(carbon)}",
