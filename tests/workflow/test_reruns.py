@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from checkout import Workflow
 
 
@@ -23,14 +24,30 @@ def replace(name, old, new):
     return name, change
 
 
-def changed(workflow: Workflow, change, *arguments: str) -> set[str]:
-    """Rules that a change makes rerun; the file is put back."""
+def setting(name, key, value):
+    """A configuration with one leaf changed or added."""
+
+    def change(text):
+        content = yaml.safe_load(text)
+        *sections, leaf = key.split("/")
+        section = content
+        for part in sections:
+            section = section.setdefault(part, {})
+        assert section.get(leaf) != value
+        section[leaf] = value
+        return yaml.safe_dump(content)
+
+    return name, change
+
+
+def changed(workflow: Workflow, change, *arguments: str) -> dict[str, int]:
+    """Rules that a change makes rerun, with their number of jobs; the file is put back."""
     name, edit = change
     path = workflow.folder / name
     before = path.read_bytes()
     path.write_text(edit(before.decode()))
     try:
-        return set(workflow.planned(*arguments))
+        return workflow.planned(*arguments)
     finally:
         path.write_bytes(before)
 
@@ -46,6 +63,7 @@ DRAWN = {"figure_structures", "figure_training_curve", "figure_dose"} | LESSON |
 
 PACKAGE = "src/latticework"
 TINY = "config/tiny.yaml"
+STUDY = "studies/graphene"
 DATASETS = "config/datasets.yaml"
 SOOT = "title: Soot with a burnt-in scale bar"
 
@@ -68,24 +86,24 @@ CHANGES = {
         {"calibrate", "figure_skipped"} | READING | READING_FIGURES | SCORES | LESSON,
     ),
     "module: the manifest": (append(f"{PACKAGE}/provenance.py"), set()),
-    "config: steps": (replace(TINY, "steps: 60", "steps: 61"), TRAINING),
+    "config: steps": (setting(TINY, f"{STUDY}/training/steps", 61), TRAINING),
     "config: doses": (
-        replace(TINY, "doses: [1.0e+4, 1.0e+5]", "doses: [1.0e+5]"),
+        setting(TINY, f"{STUDY}/evaluation/doses", [1.0e5]),
         SCORES | LESSON | {"bounds"},
     ),
     "config: tile": (
-        replace(TINY, "tile: 512", "tile: 256"),
+        setting(TINY, f"{STUDY}/inference/tile", 256),
         READING | READING_FIGURES | SCORES | LESSON,
     ),
     "config: threshold": (
-        replace("config/config.yaml", "threshold: 0.5", "threshold: 0.6"),
+        setting(TINY, f"{STUDY}/inference/threshold", 0.6),
         SCORES | READING_FIGURES | (READING - {"predict"}),
     ),
     "config: pixel of the multislice": (
-        replace(TINY, "sampling: 0.2\n", "sampling: 0.19\n"),
+        setting(TINY, f"{STUDY}/simulation/sampling", 0.19),
         WAVES | {"bounds"},
     ),
-    "config: seed": (replace("config/config.yaml", "seed: 2018", "seed: 2019"), STRUCTURES),
+    "config: seed": (setting(TINY, "seed", 2019), STRUCTURES),
     "dataset": (
         replace(DATASETS, SOOT, "title: Soot"),
         {"fetch", "calibrate", "predict", "atoms", "real_pictures"}
@@ -105,22 +123,16 @@ WITHOUT_EFFECT = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_one_change_reruns_exactly_what_depends_on_it(finished, what):
     change, expected = CHANGES[what]
-    assert changed(finished, change) == expected | {"manifest"}
+    assert set(changed(finished, change)) == expected | {"manifest"}
 
 
 @pytest.mark.parametrize("what", WITHOUT_EFFECT)
 def test_what_changes_no_result_reruns_nothing(finished, what):
-    assert changed(finished, WITHOUT_EFFECT[what]) == set()
+    assert changed(finished, WITHOUT_EFFECT[what]) == {}
 
 
 def test_more_structures_add_shards_and_invalidate_none(finished):
-    path = finished.folder / TINY
-    text = path.read_text()
-    path.write_text(text.replace("count: 4", "count: 6"))
-    try:
-        planned = finished.planned()
-    finally:
-        path.write_text(text)
+    planned = changed(finished, setting(TINY, f"{STUDY}/structures/count", 6))
     assert planned["structures"] == planned["exit_waves"] == 1
     # Everything is as it was: so is the plan.
     assert finished.planned() == {}
@@ -172,4 +184,4 @@ def test_an_environment_reruns_its_rules_under_conda(with_conda):
     assert len(made) == 2
     assert with_conda.planned(*arguments) == {}
     edit = replace("envs/figures.yaml", "tqdm==", "tqdm==0.")
-    assert changed(with_conda, edit, *arguments) == {"figure_structures"}
+    assert changed(with_conda, edit, *arguments) == {"figure_structures": 1}
