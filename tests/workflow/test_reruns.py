@@ -178,7 +178,7 @@ def test_an_environment_reruns_its_rules_under_conda(with_conda):
     """Wiring only: which environment a rule is run in, and that an edited one reruns it."""
     figure = "results/tiny/figures/graphene/fig4_structures.svg"
     shard = "results/tiny/structures/graphene/train-0000.extxyz"
-    arguments = ("--sdm", "conda", figure, shard)
+    arguments = (figure, shard, "--sdm", "conda")
     with_conda.run(*arguments)
     made = sorted(Path(with_conda.folder, ".snakemake/conda").glob("*/bin/python"))
     assert len(made) == 2
