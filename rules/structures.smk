@@ -13,8 +13,8 @@ rule structures:
     conda:
         "../envs/simulation.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=memory(150),
+        runtime=minutes(5),
     params:
         generator=lookup_study("structures/generator"),
         parameters=lookup_study("structures/parameters"),
