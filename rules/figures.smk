@@ -61,6 +61,7 @@ rule figure_training_example:
         evaluation=lookup_study("evaluation"),
         tile=lookup_study("inference/tile"),
         overlap=lookup_study("inference/overlap"),
+        symmetries=lookup_study("inference/symmetries"),
         seed=CONFIG.seed,
         meaningful=CONFIG.meaningful,
     script:

@@ -20,6 +20,7 @@ rule predict:
     params:
         tile=lookup_study("inference/tile"),
         overlap=lookup_study("inference/overlap"),
+        symmetries=lookup_study("inference/symmetries"),
         run=CONFIG.run,
     script:
         "../scripts/predict.py"

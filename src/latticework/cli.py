@@ -65,6 +65,7 @@ def predict_file(
     threshold: float = 0.5,
     tile: int = 512,
     overlap: int = 64,
+    symmetries: int = 1,
     device: str | None = None,
     progress: bool = True,
 ) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
@@ -96,6 +97,7 @@ def predict_file(
             sampling,
             tile=tile,
             overlap=overlap,
+            symmetries=symmetries,
             device=device or best_device(),
         )
         table = atoms_table(
@@ -147,6 +149,13 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--tile", type=int, default=512, metavar="PX", help="largest side read at once (512)"
     )
+    predict.add_argument(
+        "--symmetries",
+        type=int,
+        choices=(1, 4, 8),
+        default=4,
+        help="turns and mirror images to read and average: 8 is steadiest, 1 fastest (4)",
+    )
     predict.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there)")
     predict.add_argument("--quiet", action="store_true", help="no progress bar")
     predict.set_defaults(run=run_predict)
@@ -192,6 +201,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
         pixel_size=arguments.pixel_size,
         threshold=arguments.threshold,
         tile=arguments.tile,
+        symmetries=arguments.symmetries,
         device=arguments.device,
         progress=not arguments.quiet,
     )
