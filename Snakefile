@@ -15,7 +15,9 @@ include: "rules/training.smk"
 include: "rules/inference.smk"
 include: "rules/analysis.smk"
 include: "rules/evaluation.smk"
+include: "rules/movies.smk"
 include: "rules/figures.smk"
+include: "rules/figures_particles.smk"
 
 
 report: "report/workflow.rst"
@@ -31,6 +33,7 @@ rule all:
         ),
         [atom_tables(study) for study in STUDIES],
         [figure_files(study) for study in STUDIES],
+        [movie_scores(study) for study in STUDIES],
 
 
 # Everything up to the trained networks: what a GPU node is needed for.

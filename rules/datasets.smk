@@ -37,5 +37,6 @@ rule calibrate:
         runtime=30,
     params:
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
+        generator=lambda wildcards: generator_of(REGISTRY[wildcards.dataset].study),
     script:
         "../scripts/calibrate.py"

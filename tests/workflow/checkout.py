@@ -16,6 +16,9 @@ mirror: {mirror}
 studies:
   graphene:
     datasets: [graphene_flower_defect, soot_scale_bar]
+  gold:
+    datasets: [gold_on_ceria_dtu]
+    movies: {{datasets: []}}
 """
 
 

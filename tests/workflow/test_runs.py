@@ -90,24 +90,38 @@ def change_config(old, new):
 
 READING = {"predict", "atoms", "lattice", "real_pictures"}
 TRAINING = {"train", "evaluate"}
+MOVIES = {"track", "emission", "dynamics", "score_movies"}
 FIGURES = "figures"
 
 # One change at a time, and the rules that it makes rerun; `FIGURES` stands for all figure rules.
 CHANGES = {
     "a figure's style": (change_module("figures/style.py"), {FIGURES}),
     "the strain": (change_module("analysis/strain.py"), {"lattice", FIGURES}),
-    "the detector": (change_module("imaging/detector.py"), TRAINING | {"bounds", FIGURES}),
-    "the tiling": (change_module("inference/tiling.py"), READING | {"evaluate", FIGURES}),
+    "the detector": (
+        change_module("imaging/detector.py"),
+        TRAINING | MOVIES | {"heights", "bounds", "count_bounds", "simulate_movie", FIGURES},
+    ),
+    "the tiling": (
+        change_module("inference/tiling.py"),
+        READING | MOVIES | {"evaluate", "heights", FIGURES},
+    ),
     "the lattice's scale": (
         change_module("inference/scale.py"),
-        READING | {"calibrate", "evaluate", FIGURES},
+        READING | MOVIES | {"calibrate", "evaluate", "heights", FIGURES},
+    ),
+    "the movies' model": (
+        change_module("analysis/dynamics.py"),
+        {"emission", "dynamics", "score_movies", FIGURES},
     ),
     "the training's steps": (change_config("steps: 60", "steps: 61"), TRAINING | {FIGURES}),
     "the doses": (
         change_config("doses: [1.0e+4, 1.0e+5]", "doses: [1.0e+5]"),
         {"evaluate", "bounds", FIGURES},
     ),
-    "the tile": (change_config("tile: 512", "tile: 256"), READING | {"evaluate", FIGURES}),
+    "the tile": (
+        change_config("tile: 512", "tile: 256"),
+        READING | MOVIES | {"evaluate", "heights", FIGURES},
+    ),
 }
 
 
@@ -130,7 +144,7 @@ def test_one_change_reruns_exactly_what_depends_on_it(finished, what):
 def test_more_structures_add_shards_and_invalidate_none(finished):
     path = finished.folder / "config/tiny.yaml"
     text = path.read_text()
-    path.write_text(text.replace("count: 4", "count: 6"))
+    path.write_text(text.replace("count: 4", "count: 6", 1))
     try:
         planned = finished.planned()
     finally:
