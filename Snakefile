@@ -15,7 +15,9 @@ include: "rules/training.smk"
 include: "rules/inference.smk"
 include: "rules/analysis.smk"
 include: "rules/evaluation.smk"
+include: "rules/movies.smk"
 include: "rules/figures.smk"
+include: "rules/figures_particles.smk"
 include: "rules/provenance.smk"
 
 

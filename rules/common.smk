@@ -28,12 +28,21 @@ config.update(CONFIG.model_dump(mode="json"))
 
 RESULTS = f"results/{CONFIG.run}"
 STUDIES = list(CONFIG.studies)
+MOVIE_NAMES = []
 for study, section in CONFIG.studies.items():
-    unknown = sorted(set(section.datasets) - set(REGISTRY))
-    if unknown:
+    MOVIE_NAMES += section.movies.names
+    for key, names in (
+        ("datasets", section.datasets),
+        ("movies.datasets", section.movies.datasets),
+    ):
+        if unknown := sorted(set(names) - set(REGISTRY)):
+            raise WorkflowError(
+                f"studies.{study}.{key}: {unknown} not in config/datasets.yaml, "
+                f"which has {sorted(REGISTRY)}"
+            )
+    if taken := sorted(set(section.movies.simulated) & set(REGISTRY)):
         raise WorkflowError(
-            f"studies.{study}.datasets: {unknown} not in config/datasets.yaml, "
-            f"which has {sorted(REGISTRY)}"
+            f"studies.{study}.movies.simulated: {taken} are names of datasets as well"
         )
 
 
@@ -52,6 +61,7 @@ wildcard_constraints:
     run=CONFIG.run,
     study="|".join(STUDIES),
     dataset="|".join(REGISTRY),
+    movie="|".join(MOVIE_NAMES) or "none",
     kind="train|heldout",
     number=r"\d{4}",
 
@@ -135,6 +145,75 @@ def atom_tables(study):
     )
 
 
+def generator_of(study):
+    """The structure generator of a study, which names its material."""
+    if study not in CONFIG.studies:
+        raise WorkflowError(
+            f"config/datasets.yaml: study '{study}' is not in the config, which has {STUDIES}"
+        )
+    return CONFIG.studies[study].structures.generator
+
+
+def simulated_movies(study):
+    """Parameters of a study's simulated movies, by name."""
+    movies = CONFIG.studies[study].movies.simulated
+    return {name: movie.model_dump(mode="json") for name, movie in movies.items()}
+
+
+def movie_source(wildcards):
+    """Input function: the stack that was simulated, or the folder that was fetched."""
+    if wildcards.movie in simulated_movies(wildcards.study):
+        return f"{RESULTS}/movies/{wildcards.study}/{wildcards.movie}.tif"
+    return f"{RESULTS}/sources/{wildcards.movie}"
+
+
+def movie_entry(wildcards):
+    """The registry's entry of a real movie, None for a simulated one."""
+    if wildcards.movie in simulated_movies(wildcards.study):
+        return None
+    return REGISTRY[wildcards.movie].model_dump(mode="json")
+
+
+def scored_movies(study):
+    """Names of a study's simulated movies but the one that the others are corrected with."""
+    movies = CONFIG.studies[study].movies
+    return [name for name in movies.simulated if name != movies.calibration]
+
+
+def calibration_at(path):
+    """Input function: a file of the movie that says how often a network errs."""
+    return lambda wildcards: path.format(
+        study=wildcards.study, movie=CONFIG.studies[wildcards.study].movies.calibration
+    )
+
+
+def movies_at(path, real=False):
+    """Input function: a file of each of a study's simulated movies, or of its real ones too."""
+
+    def paths(wildcards):
+        names = scored_movies(wildcards.study)
+        if real:
+            names = names + CONFIG.studies[wildcards.study].movies.datasets
+        return [path.format(study=wildcards.study, movie=name) for name in names]
+
+    return paths
+
+
+def movie_scores(study):
+    """The tables of what was recovered of a study's simulated movies, where it has any."""
+    if not CONFIG.studies[study].movies.simulated:
+        return []
+    folder = f"{RESULTS}/evaluation/{study}"
+    return [f"{folder}/movies.csv", f"{folder}/movie_comparisons.csv"]
+
+
+def movie_titles(study):
+    """Titles of a study's movies that figures show, simulated ones first."""
+    movies = CONFIG.studies[study].movies
+    simulated = [movies.simulated[name].title for name in scored_movies(study)]
+    return simulated + [REGISTRY[name].title for name in movies.datasets]
+
+
 def lookup_study(leaf):
     """A leaf of the study's config, as a narrow parameter."""
     return lookup(dpath=f"studies/{{study}}/{leaf}", within=config)
@@ -145,6 +224,11 @@ HOLE, FLOWER = "graphene_dtu_hole", "graphene_flower_defect"
 CONTAMINATION = "graphene_contamination"
 SOMETHING_ELSE = ["soot_scale_bar", "nanoparticles_on_film"]
 PICTURES_A_PAGE = 9
+# Figures of what a study's structures are.
+OF_GENERATOR = {
+    "graphene": ["fig4_structures", "fig5_training"],
+    "nanoparticles": ["fig8_particles"],
+}
 
 
 def contamination_pages():
@@ -158,12 +242,18 @@ def contamination_pages():
 
 def figure_files(study):
     """All figures that a study's configuration makes possible."""
-    datasets = CONFIG.studies[study].datasets
-    names = ["fig4_structures", "fig5_training", "dose"]
     section = CONFIG.studies[study]
+    datasets = section.datasets
+    names = ["dose", *OF_GENERATOR[section.structures.generator]]
     # With published weights for everything there is no training, and no curve of it.
     if "trained" in (section.inference.weights, section.evaluation.weights):
         names += ["training_curve"]
+    if section.structures.generator == "nanoparticles":
+        names += [f"columns_{dataset}" for dataset in datasets]
+    if section.movies.names:
+        names += ["fig10_dynamics"]
+    if getattr(section.structures.parameters, "classes", "") == "height":
+        names += ["fig1_counting", "fig11_errors", "fig12_dose", "reliability"]
     if HOLE in datasets:
         names += ["fig6_peaks", "fig7_strain"]
     if FLOWER in datasets:

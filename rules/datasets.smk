@@ -39,5 +39,6 @@ rule calibrate:
         runtime=minutes(5),
     params:
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
+        generator=lambda wildcards: generator_of(REGISTRY[wildcards.dataset].study),
     script:
         "../scripts/calibrate.py"

@@ -5,6 +5,7 @@ rule train:
     input:
         waves=shards_of("simulations", "h5", "train"),
         held_out=shards_of("simulations", "h5", "heldout"),
+        start=lambda wildcards: CONFIG.studies[wildcards.study].training.start or [],
         code=source_of("train.py"),
     output:
         weights=f"{RESULTS}/models/{{study}}/weights.safetensors",

@@ -1,4 +1,4 @@
-"""Cramér–Rao bound of an atom's position in pristine graphene against dose and defocus."""
+"""Cramér–Rao bound of an atom's position in a perfect crystal against dose and defocus."""
 
 from latticework import config, shards
 from latticework.analysis.bounds import position_bounds
@@ -11,9 +11,11 @@ parameters.pop("method")
 sampling = snakemake.params.imaging["sampling"]
 bounds = position_bounds(
     lambda atoms: exit_wave(atoms, **parameters),
+    snakemake.params.generator,
     config.Evaluation.model_validate(snakemake.params.evaluation),
     energy=parameters["energy"],
     sampling=0.5 * (sampling["low"] + sampling["high"]),
     band_limit=snakemake.params.imaging["band_limit"],
+    series=snakemake.params.imaging["series"],
 )
 shards.write_csv(snakemake.output[0], bounds)

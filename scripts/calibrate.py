@@ -7,6 +7,7 @@ from latticework.datasets.calibrate import dataset_arrays, skipped_arrays
 from latticework.datasets.fetch import fetch
 from latticework.datasets.registry import Dataset
 from latticework.logs import tee
+from latticework.materials import MATERIALS
 
 tee(snakemake.log[0])
 dataset = Dataset.model_validate(snakemake.params.entry)
@@ -20,7 +21,8 @@ else:
     reference = None
     if dataset.reference is not None:
         reference = next(iter(fetch(dataset.reference, None, folder / "reference").values()))
-    arrays, attributes = dataset_arrays(dataset, pictures, reference)
+    material = MATERIALS[snakemake.params.generator]
+    arrays, attributes = dataset_arrays(dataset, pictures, reference, material)
 for name, notes in zip(attributes["names"], attributes["warnings"], strict=True):
     for note in notes:
         print(f"WARNING {name}: {note}")

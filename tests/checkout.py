@@ -17,19 +17,34 @@ PARTS = (
 # What a run is judged by; figures are drawn from these.
 TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
-# Real pictures cost most of a run's time; two of them show all that there is to show.
-FEW_PICTURES = """\
+# One study of the three, and two of its pictures: they show all that there is to show, and real
+# pictures cost most of a run's time.
+GRAPHENE = """\
 mirror: {mirror}
 studies:
   graphene:
     datasets: [graphene_flower_defect, soot_scale_bar]
+  gold: null
+  gold_heights: null
+"""
+
+GOLD = """\
+mirror: {mirror}
+studies:
+  graphene: null
+  gold:
+    datasets: [gold_on_ceria_dtu]
+    movies: {{datasets: []}}
 """
 
 
 class Workflow:
-    """A copy of the workflow in a folder, and Snakemake on it with the tiny config."""
+    """A copy of the workflow in a folder, and Snakemake on it with the tiny config.
 
-    def __init__(self, folder: Path, mirror: Path | None):
+    `few` is a template of few.yaml, which comes after the tiny config.
+    """
+
+    def __init__(self, folder: Path, mirror: Path | None, few: str = GRAPHENE):
         self.folder = folder
         for part in PARTS:
             source = ROOT / part
@@ -40,7 +55,7 @@ class Workflow:
                 shutil.copytree(source, folder / part, ignore=ignored)
             elif source.exists():
                 shutil.copy(source, folder / part)
-        (folder / "few.yaml").write_text(FEW_PICTURES.format(mirror=mirror or "null"))
+        (folder / "few.yaml").write_text(few.format(mirror=mirror or "null"))
 
     def command(self, *arguments: str) -> list[str]:
         # A plain option ends the list of what is to be quiet.

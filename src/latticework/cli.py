@@ -80,12 +80,15 @@ def predict_file(
     from latticework.analysis.atoms import LOWEST_PROBABILITY, atoms_table, distribution_warnings
     from latticework.datasets.read import read_picture
     from latticework.inference.prediction import best_device, predict
-    from latticework.inference.scale import choose_sampling, lattice_sampling
+    from latticework.inference.scale import choose_sampling
+    from latticework.inference.zone_axis import material_sampling
     from latticework.learning import weights
+    from latticework.materials import MATERIALS
 
     read = read_picture(picture)
-    sampling, _, warnings = choose_sampling(lattice_sampling(read.image), read.sampling, pixel_size)
     network, card = weights.load(weights_path)
+    lattice = material_sampling(read.image, MATERIALS[card["structures"]["generator"]])
+    sampling, _, warnings = choose_sampling(lattice, read.sampling, pixel_size)
     tables = []
     for number, image in enumerate(
         tqdm(read.image, desc=picture.name, unit="frame", disable=not progress)
@@ -130,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.add_argument("picture", type=Path, help="a file of any vendor's format")
-    predict.add_argument("--study", required=True, help="what it shows: graphene")
+    predict.add_argument("--study", required=True, help="what it shows: graphene, gold")
     predict.add_argument(
         "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
     )

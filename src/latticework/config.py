@@ -100,14 +100,66 @@ class GrapheneSheets(Section):
     disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
 
 
-class Structures(Section):
-    generator: Literal["graphene"] = Field(description="Name of the structure generator.")
+ZoneAxis = Literal["100", "110", "111"]
+Ratios = Annotated[
+    tuple[float, float],
+    AfterValidator(_ascending),
+    Field(description="Uniform range, relative to the radius."),
+]
+
+
+class Nanoparticles(Section):
+    """Parameters of `structures.nanoparticles.nanoparticle` (Madsen 2018, §4.1)."""
+
+    box: float = Field(42.4, gt=20, le=500, description="Side of the periodic square, Å.")
+    radius: Lengths = (5.0, 14.0)
+    facets_100: Ratios = (1.0, 1.2)
+    facets_110: Ratios = (0.9, 1.1)
+    facets_111: Ratios = (0.8, 1.0)
+    added: Ratios = Field((0.0, 0.25), description="Atoms added by eq. 9 over those cut.")
+    temperature: tuple[Positive, Positive] = Field((0.3, 3.0), description="Range of T of eq. 9.")
+    zone_axes: list[ZoneAxis] = Field(
+        ["110", "111"], min_length=1, description="Along the beam, one a particle."
+    )
+    tilt: tuple[float, float] = Field(
+        (0.0, 5.0), description="Range of the angle off the zone axis, degrees."
+    )
+    aligned: float = Field(
+        0.0, ge=0, le=1, description="Probability of a particle exactly on its zone axis."
+    )
+    tallest: int = Field(99, gt=0, description="Most atoms of a column.")
+    classes: Literal["column", "height"] = Field(
+        "column", description="Class of a column: 1, or its number of atoms."
+    )
+    disorder: float = Field(
+        0.05, ge=0, lt=0.3, description="RMS random displacement of a column per axis, Å."
+    )
+    support: float = Field(0.0, ge=0, le=1, description="Probability of a CeO2 crystal.")
+    support_thickness: Lengths = (5.0, 40.0)
+    support_overlap: tuple[float, float] = Field(
+        (-12.0, 34.0), description="Range of the support's reach beyond the centre, Å."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Nanoparticles":
+        for name in ("temperature", "tilt", "support_overlap"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} ({low}, {high}): the lower number comes first")
+        # Facets at their furthest, and what roughening adds: the particle must not meet its image.
+        furthest = max(self.facets_100[1], self.facets_110[1], self.facets_111[1])
+        if 2 * furthest * self.radius[1] > self.box + 1e-9:
+            raise ValueError(
+                f"radius ({self.radius[1]} Å, facets at up to {furthest} of it) does not fit "
+                f"into the box of {self.box} Å"
+            )
+        return self
+
+
+class _Structures(Section):
     count: int = Field(gt=0, description="Structures to train on.")
     held_out: int = Field(gt=0, description="Structures for the evaluation only.")
     shard_size: int = Field(gt=0, le=1000, description="Structures in one shard, one job.")
-    parameters: GrapheneSheets = Field(
-        default_factory=GrapheneSheets, description="Arguments of the generator."
-    )
 
     @property
     def shards(self) -> int:
@@ -117,6 +169,27 @@ class Structures(Section):
     @property
     def held_out_shards(self) -> int:
         return -(-self.held_out // self.shard_size)
+
+
+class GrapheneStructures(_Structures):
+    generator: Literal["graphene"] = Field(description="Name of the structure generator.")
+    parameters: GrapheneSheets = Field(
+        default_factory=GrapheneSheets, description="Arguments of the generator."
+    )
+
+
+class NanoparticleStructures(_Structures):
+    generator: Literal["nanoparticles"] = Field(description="Name of the structure generator.")
+    parameters: Nanoparticles = Field(
+        default_factory=Nanoparticles, description="Arguments of the generator."
+    )
+
+
+Structures = Annotated[
+    GrapheneStructures | NanoparticleStructures,
+    Field(discriminator="generator", description="What the atoms are, by its generator."),
+]
+GENERATORS = ("graphene", "nanoparticles")
 
 
 class Simulation(Section):
@@ -159,6 +232,12 @@ class Imaging(Section):
     c3: bounded("MTF, eq. 5.", 0.1, 20)
     nyquist_ratio: bounded("Camera's Nyquist frequency over the picture's.", 0.3, 10)
     crop: int = Field(gt=31, description="Side of a training picture, px; a multiple of 2^depth.")
+    series: list[float] = Field(
+        [0.0],
+        min_length=1,
+        description="Defocus of each picture of a focal series beyond the drawn one, Å; the dose "
+        "is divided among them.",
+    )
     label_sigma: float = Field(gt=0.05, lt=2, description="Width of the labels' Gaussians, Å.")
     normalisation_sigma: float = Field(
         12.0, gt=1, lt=200, description="Window of the local normalisation, Å (eqs. 2–3)."
@@ -214,6 +293,11 @@ class Training(Section):
         "the device multiplies bfloat16 in hardware (GPU, CPU with AMX), else 32-true.",
     )
     threads: int = Field(2, gt=0, description="CPU threads; results depend on their number.")
+    start: str | None = Field(
+        None,
+        description="A .safetensors file to start from: its tensors of equal name and shape are "
+        "taken over.",
+    )
 
 
 class Inference(Section):
@@ -244,6 +328,55 @@ class Evaluation(Section):
     border: float = Field(3.0, ge=0, description="Atoms nearer to the border are not judged, Å.")
 
 
+class SimulatedMovie(Section):
+    """A particle whose surface atoms hop, filmed in the evaluation's microscope."""
+
+    title: str = Field(description="For people.")
+    particle: int = Field(0, ge=0, description="Movies of one number begin with one particle.")
+    frames: int = Field(gt=1, description="Number of frames.")
+    rate: float = Field(ge=0, description="Hops per mobile atom and frame.")
+    temperature: float = Field(2.0, gt=0, description="T of the hops, in units of a neighbour.")
+    radius: float = Field(9.0, gt=3, description="As in the structures' parameters, Å.")
+    box: float = Field(30.0, gt=20, description="Side of the square field, Å.")
+    added: float = Field(0.05, ge=0, le=1, description="Loose atoms, over those of the particle.")
+    tilt: float = Field(0.5, ge=0, lt=20, description="Off the zone axis, degrees.")
+    dose: float = Field(310.0, gt=0, description="e/Å² a frame (Madsen 2018, Fig. 9).")
+    defocus: float = Field(-80.0, description="Å.")
+    drift: float = Field(0.3, ge=0, description="Random walk, Å RMS per axis and frame.")
+
+
+class Movies(Section):
+    simulated: dict[str, SimulatedMovie] = Field(
+        default_factory=dict, description="Movies whose truth is known, by name."
+    )
+    calibration: str | None = Field(
+        None, description="The simulated movie that says how often the network errs."
+    )
+    datasets: list[str] = Field(
+        default_factory=list, description="Names in config/datasets.yaml that are movies."
+    )
+    unreadable: Literal["error", "skip"] = Field(
+        "error", description="A frame that cannot be read: stop, or leave it out with a warning."
+    )
+    least: float = Field(
+        0.03, ge=0, lt=1, description="Fraction of the frames in which a site must be seen."
+    )
+
+    @model_validator(mode="after")
+    def _calibrated(self) -> "Movies":
+        if self.names and self.calibration not in self.simulated:
+            raise ValueError(
+                f"calibration ({self.calibration}) must be one of the simulated movies "
+                f"{sorted(self.simulated)}"
+            )
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Of all movies."""
+        return [*self.simulated, *self.datasets]
+
+
 class Study(Section):
     title: str = Field(description="For people.")
     structures: Structures
@@ -254,9 +387,15 @@ class Study(Section):
     inference: Inference
     evaluation: Evaluation
     datasets: list[str] = Field(description="Names in config/datasets.yaml to be analysed.")
+    movies: Movies = Field(default_factory=Movies, description="Pictures of one field in time.")
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
+        if len(self.imaging.series) != self.network.frames:
+            raise ValueError(
+                f"imaging.series has {len(self.imaging.series)} steps of defocus, but "
+                f"network.frames is {self.network.frames}"
+            )
         unit = 2**self.network.depth
         for key, size in (
             ("imaging.crop", self.imaging.crop),
@@ -281,6 +420,13 @@ class Study(Section):
             raise ValueError(
                 f"imaging.crop ({self.imaging.crop}) must be at most {smallest}, the {box} Å box "
                 "at the coarsest pixel"
+            )
+        parameters = self.structures.parameters
+        by_height = isinstance(parameters, Nanoparticles) and parameters.classes == "height"
+        if by_height and parameters.tallest != self.network.classes - 1:
+            raise ValueError(
+                f"structures.parameters.tallest ({parameters.tallest}) must be one less than "
+                f"network.classes ({self.network.classes}): one class a height, and background"
             )
         limit = 0.5 / self.simulation.stored_sampling
         if self.imaging.band_limit > limit:
@@ -314,14 +460,26 @@ class Config(Section):
 def parse(values: dict[str, Any]) -> Config:
     """Validate a configuration as Snakemake hands it over.
 
+    A study that a later file sets to null is left out.
     Raises ConfigError with one line for every wrong key: its path, its value, what is allowed.
     """
+    studies = values.get("studies")
+    if isinstance(studies, dict):
+        kept = {name: study for name, study in studies.items() if study is not None}
+        values = values | {"studies": kept}
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "config"
+            # The section's own generator is no part of a key's path.
+            parts = [str(part) for part in problem["loc"]]
+            parts = [
+                part
+                for before, part in zip(["", *parts], parts, strict=False)
+                if not (before == "structures" and part in GENERATORS)
+            ]
+            key = ".".join(parts) or "config"
             shown = json.dumps(problem["input"], default=str)
             # What disagrees inside a whole section is named, with its value, by the message.
             shown = f" = {shown}" if len(shown) < 80 else ""

@@ -17,6 +17,7 @@ from latticework.imaging.augmentation import (
     exit_intensity,
     make_batch,
     picture_sizes,
+    series_intensity,
 )
 from latticework.imaging.detector import (
     GAUSSIAN_ABOVE,
@@ -497,3 +498,52 @@ def test_draws_are_uniform_in_the_value_or_in_its_logarithm():
     assert float(drawn["plain"].std()) == pytest.approx(6 / np.sqrt(12), abs=0.04)
     assert float(drawn["log"].log10().mean()) == pytest.approx(3, abs=0.02)
     assert float(drawn["log"].log10().std()) == pytest.approx(2 / np.sqrt(12), abs=0.02)
+
+
+def test_frames_of_a_series_share_all_but_defocus_and_noise(phase_sheets, fixed):
+    """At a dose without noise the frames are those of single pictures at each defocus."""
+    values = dict(defocus=10.0, cs=-1e5, c5=0.0, astigmatism=0.0, astigmatism_angle=0.0)
+    values |= dict(focal_spread=30.0, deflection=0.0, dose=3e12, sampling=0.25)
+    values |= dict(c1=0.0, c2=0.5, c3=2.5, nyquist_ratio=1.0)
+    common = dict(energy=80e3, crop=64, label_sigma=0.35, normalisation_sigma=12.0)
+
+    def pictures(defocus, series):
+        generator = torch.Generator().manual_seed(5)
+        made = make_batch(
+            phase_sheets,
+            2,
+            ranges=fixed(**(values | {"defocus": defocus})),
+            generator=generator,
+            series=series,
+            **common,
+        )
+        return made.pictures, made.labels
+
+    series, labels = pictures(10.0, (-60.0, 0.0, 50.0))
+    assert series.shape == (2, 3, 64, 64)
+    for frame, defocus in enumerate((-50.0, 10.0, 60.0)):
+        single, same_labels = pictures(defocus, (0.0,))
+        torch.testing.assert_close(labels, same_labels)
+        # Normalised together, so alike but for a factor and an offset that vary slowly.
+        correlation = torch.corrcoef(torch.stack([series[0, frame].ravel(), single[0, 0].ravel()]))[
+            0, 1
+        ]
+        assert correlation > 0.98
+
+
+def test_the_dose_is_that_of_the_whole_series(phase_sheets):
+    optics = {n: torch.zeros(1) for n in ("c5", "astigmatism", "astigmatism_angle", "deflection")}
+    optics |= {"defocus": torch.zeros(1), "cs": torch.zeros(1), "focal_spread": torch.ones(1)}
+    frames = series_intensity(
+        phase_sheets.spectra[:1],
+        phase_sheets.frequencies,
+        phase_sheets.box,
+        96,
+        80e3,
+        optics,
+        (-100.0, 0.0, 100.0),
+    )
+    assert frames.shape == (1, 3, 96, 96)
+    # Every frame conserves the electrons.
+    torch.testing.assert_close(frames.mean(dim=(2, 3)), torch.ones(1, 3), atol=1e-3, rtol=0)
+    assert not torch.allclose(frames[:, 0], frames[:, 2], atol=1e-2)

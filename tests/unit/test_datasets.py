@@ -35,7 +35,7 @@ def test_the_projects_registry_is_valid_and_complete():
     assert len(registry["graphene_contamination"].checksums) == 72
     assert registry["graphene_flower_defect"].reference.kind == "ring_centres"
     for name, dataset in registry.items():
-        assert dataset.study == "graphene"
+        assert dataset.study in {"graphene", "gold"}
         assert dataset.licence, name
         assert dataset.citation, name
         assert dataset.address.startswith("https://raw.githubusercontent.com/")

@@ -12,7 +12,7 @@ from latticework.structures.graphene import graphene
 CARD = {
     "network": {"classes": 2},
     "imaging": {"label_sigma": 0.35},
-    "structures": {"parameters": {"density": 0.381}},
+    "structures": {"generator": "graphene"},
 }
 
 

@@ -17,7 +17,7 @@ from latticework.learning.data import load_wave_bank
 from latticework.learning.distributed import DistributedError, train_distributed
 from latticework.learning.module import LOSSES, ClassMapModule, blend, learning_rate_factor
 from latticework.learning.training import Recipe, resolved_precision, train
-from latticework.learning.weights import WeightsError, load, save
+from latticework.learning.weights import WeightsError, load, save, take_over
 from latticework.networks.residual_unet import ResidualUNet
 
 BOX = 24.0
@@ -321,6 +321,24 @@ def test_precision_follows_the_processor_only_where_asked(monkeypatch, amx, expe
 def test_a_recipe_is_one_fingerprint():
     assert config.fingerprint(recipe()) == config.fingerprint(recipe())
     assert config.fingerprint(recipe()) != config.fingerprint(recipe(steps=7))
+
+
+def test_a_training_can_start_from_other_weights(tmp_path):
+    """What has the same shape is taken over; first and last layers for other data are not."""
+    arguments = {"frames": 1, "classes": 2, "features": 4, "depth": 1}
+    known = ResidualUNet(**arguments)
+    path = tmp_path / "known.safetensors"
+    save(path, known, {"network": {"name": "residual_unet", **arguments}})
+    network = ResidualUNet(**arguments | {"frames": 3, "classes": 5})
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    taken = take_over(network, path)
+    for name, tensor in network.state_dict().items():
+        expected = known.state_dict()[name] if name in taken else before[name]
+        torch.testing.assert_close(tensor, expected)
+    left = {name for name in before if name not in taken}
+    assert left == {"encoder.0.enter.0.weight", "score.weight", "score.bias"}
+    with pytest.raises(WeightsError, match="found none"):
+        take_over(ResidualUNet(**arguments | {"features": 6, "depth": 2}), path)
 
 
 # Several processes

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from latticework.analysis.localisation import localise
 from latticework.inference.scale import to_source_px
+from latticework.materials import MATERIALS
 
 LOWEST_PROBABILITY = 0.01
 
@@ -71,24 +72,25 @@ def distribution_warnings(
     """Signs that a picture is not of the kind that the network was trained on.
 
     `table` is one frame's, at any threshold; `field` is its size (y, x) in Å. The expected
-    density and distance to the nearest neighbour are those of the training structures.
+    density and distance to the nearest neighbour are those of the study's material.
     """
-    density = card["structures"]["parameters"]["density"]
+    material = MATERIALS[card["structures"]["generator"]]
+    full = material.density * field[0] * field[1]
+    low, high = material.neighbours
     certain = table[table["probability"] >= 0.5]
-    coverage = len(certain) / (density * field[0] * field[1])
     warnings = []
-    if coverage < 0.05:
+    if len(certain) < material.coverage * full:
         warnings.append(
-            f"{len(certain)} atoms where a full field would hold {density * np.prod(field):.0f}: "
+            f"{len(certain)} atoms where a full field would hold {full:.0f}: "
             "the picture does not look like what the network was trained on"
         )
     if len(certain) > 1:
         positions = certain[["x_angstrom", "y_angstrom"]].to_numpy()
         nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
-        physical = np.mean((nearest > 1.1) & (nearest < 1.75))
+        physical = np.mean((nearest > low) & (nearest < high))
         if physical < 0.8:
             warnings.append(
-                f"only {physical:.0%} of the atoms have a neighbour at 1.1 to 1.75 Å: "
+                f"only {physical:.0%} of the atoms have a neighbour at {low} to {high} Å: "
                 "the pixel size or the kind of picture is not the network's"
             )
     doubtful = table[table["probability"] >= 0.1]

@@ -1,6 +1,6 @@
 """How well a network finds atoms on held-out structures, and how well anything could."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from tqdm import tqdm
 from latticework.analysis.lattice import hexagonal_atoms
 from latticework.analysis.localisation import localise
 from latticework.analysis.matching import outside_margin, scores_by_group
-from latticework.config import Evaluation, Inference
-from latticework.imaging.augmentation import WaveBank, exit_intensity, fixed_microscope
+from latticework.config import Evaluation, Imaging, Inference
+from latticework.imaging.augmentation import WaveBank, fixed_microscope, series_intensity
 from latticework.imaging.detector import detect
 from latticework.inference.prediction import predict, working_sampling
 from latticework.seeds import torch_seed
+from latticework.structures import targets
+from latticework.structures.nanoparticles import COLUMN_NEIGHBOURS
 
 CONTAMINATION_REACH = 4.0
 
@@ -32,23 +34,26 @@ def held_out_picture(
     defocus: float,
     dose: float,
     generator: torch.Generator,
+    series: Sequence[float] = (0.0,),
 ) -> np.ndarray:
-    """A picture (1, size, size) of one held-out structure in a known microscope.
+    """A picture, or focal series (frames, size, size), of one held-out structure.
 
-    Lengths in Å, dose in e/Å²; the camera has the picture's pixels.
+    In a known microscope: lengths in Å, dose in e/Å² of all frames together; `series` is the
+    defocus of each frame beyond `defocus`. The camera has the picture's pixels.
     """
-    intensity = exit_intensity(
+    intensity = series_intensity(
         bank.spectra[structure : structure + 1],
         bank.frequencies,
         bank.box,
         size,
         energy,
         fixed_microscope(defocus, settings.cs, settings.focal_spread, 1),
+        series,
     )
     c1, c2, c3 = (torch.tensor([float(c)]) for c in settings.mtf)
     return detect(
-        intensity[:, None],
-        torch.tensor([dose * (bank.box / size) ** 2]),
+        intensity,
+        torch.tensor([dose / len(series) * (bank.box / size) ** 2]),
         c1=c1,
         c2=c2,
         c3=c3,
@@ -57,7 +62,15 @@ def held_out_picture(
     )[0].numpy()
 
 
-def atom_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+def column_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Columns (n, 2) of a particle: "inside" with all neighbouring columns, else "edge"."""
+    positions = targets(atoms).positions[:, :2]
+    reach, complete = COLUMN_NEIGHBOURS[str(atoms.info["zone_axis"])]
+    near = cKDTree(positions).query_ball_point(positions, reach, return_length=True) - 1
+    return positions, np.where(near >= complete, "inside", "edge")
+
+
+def sheet_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     """Sheet atoms (n, 2) and the group of each by which it is judged.
 
     "hexagonal": three neighbours and only six-rings; "other": defects and edges; "covered":
@@ -72,6 +85,11 @@ def atom_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         near = cKDTree(dirt % box, boxsize=box).query(positions % box)[0] < CONTAMINATION_REACH
         groups[near | ~atoms.arrays["visible"][sheet]] = "covered"
     return positions, groups
+
+
+def atom_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """What is to be found (n, 2) in Å, and the group of each by which it is judged."""
+    return column_groups(atoms) if "column" in atoms.arrays else sheet_groups(atoms)
 
 
 def score_structure(
@@ -97,27 +115,27 @@ def score_structure(
     return [{"group": group, **row} for group, row in grouped.items()]
 
 
-def evaluate(
+def held_out_maps(
     network: torch.nn.Module,
     card: Mapping[str, Any],
     bank: WaveBank,
-    structures: Sequence[Atoms],
     settings: Evaluation,
     inference: Inference,
     seed: int,
+    count: int,
     device: torch.device | str = "cpu",
-) -> pd.DataFrame:
-    """Scores of every dose, defocus and group of atoms, pooled over held-out structures.
+) -> Iterator[tuple[float, float, int, np.ndarray, float]]:
+    """Defocus, dose, structure, its probability map and the map's pixel in Å, one at a time.
 
-    `bank` holds the waves of `structures` in their order. The noise of a picture comes from a
-    stream of its own: scores of one dose do not depend on which others are asked for.
+    `count` structures, of which `bank` holds the waves, at every defocus and dose. The noise of a
+    picture comes from a stream of its own: that of one dose does not depend on which others are
+    asked for.
     """
-    sampling = working_sampling(card)
-    size = 2 * round(bank.box / sampling / 2)
+    series = Imaging.model_validate(card["imaging"]).series
+    size = 2 * round(bank.box / working_sampling(card) / 2)
     conditions = [(f, d) for f in settings.defocus for d in settings.doses]
-    rows = []
     for defocus, dose in tqdm(conditions, desc="dose and defocus", unit="condition"):
-        for number, atoms in enumerate(structures):
+        for number in range(count):
             generator = torch.Generator()
             condition = f"evaluation/{defocus:g}/{dose:g}"
             generator.manual_seed(torch_seed(seed, condition, number))
@@ -130,6 +148,7 @@ def evaluate(
                 defocus=defocus,
                 dose=dose,
                 generator=generator,
+                series=series,
             )
             probabilities, pixel = predict(
                 network,
@@ -141,8 +160,29 @@ def evaluate(
                 symmetries=inference.symmetries,
                 device=device,
             )
-            scored = score_structure(probabilities, pixel, atoms, settings, inference)
-            rows += [{"dose": dose, "defocus": defocus, **row} for row in scored]
+            yield defocus, dose, number, probabilities, pixel
+
+
+def evaluate(
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    bank: WaveBank,
+    structures: Sequence[Atoms],
+    settings: Evaluation,
+    inference: Inference,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> pd.DataFrame:
+    """Scores of every dose, defocus and group of atoms, pooled over held-out structures.
+
+    `bank` holds the waves of `structures` in their order.
+    """
+    rows = []
+    for defocus, dose, number, probabilities, pixel in held_out_maps(
+        network, card, bank, settings, inference, seed, len(structures), device
+    ):
+        scored = score_structure(probabilities, pixel, structures[number], settings, inference)
+        rows += [{"dose": dose, "defocus": defocus, **row} for row in scored]
     return pooled(pd.DataFrame(rows), ("dose", "defocus", "group"))
 
 

@@ -73,22 +73,21 @@ def localise(
     background = probabilities[0]
     foreground = 1.0 - background
 
-    seeds = find_seeds(background, epsilon, min_distance)
-    segments = watershed(background, seeds, mask=background < epsilon)
+    segments = segment(background, epsilon, min_distance)
 
-    count = int(seeds.max())
+    count = int(segments.max())
     inside = np.flatnonzero(segments)
-    segment = segments.ravel()[inside] - 1
+    owner = segments.ravel()[inside] - 1
     weight = foreground.ravel()[inside]
     peak = ndimage.maximum(foreground, segments, np.arange(1, count + 1)) if count else np.zeros(0)
     kept = np.flatnonzero(peak >= threshold)
 
     y, x = np.divmod(inside, background.shape[1])
-    mass = np.bincount(segment, weight, count)[kept]
-    centre = np.stack([np.bincount(segment, weight * axis, count)[kept] for axis in (x, y)], axis=1)
+    mass = np.bincount(owner, weight, count)[kept]
+    centre = np.stack([np.bincount(owner, weight * axis, count)[kept] for axis in (x, y)], axis=1)
     positions = centre / mass[:, None]
     sums = np.stack(
-        [np.bincount(segment, p.ravel()[inside], count)[kept] for p in probabilities[1:]], axis=1
+        [np.bincount(owner, p.ravel()[inside], count)[kept] for p in probabilities[1:]], axis=1
     )
     shares = sums / sums.sum(axis=1, keepdims=True)
 
@@ -106,9 +105,27 @@ def localise(
         "probability": peak[kept],
         "class": shares.argmax(axis=1) + 1 if len(kept) else np.zeros(0, dtype=int),
         **{f"p_{k + 1}": share for k, share in enumerate(shares.T)},
-        "area_px": np.bincount(segment, minlength=count)[kept],
+        "area_px": np.bincount(owner, minlength=count)[kept],
     }
     return pd.DataFrame(columns)
+
+
+def segment(background, epsilon, min_distance=0.0):
+    """Segments of a background map: a watershed from its minima, limited at epsilon.
+
+    Parameters
+    ----------
+    background : (ny, nx) array
+    epsilon, min_distance
+        As in `localise`.
+
+    Returns
+    -------
+    (ny, nx) int array
+        0 outside segments, else 1 … n in reading order of their seeds.
+    """
+    seeds = find_seeds(background, epsilon, min_distance)
+    return watershed(background, seeds, mask=background < epsilon)
 
 
 def find_seeds(background, epsilon, min_distance=0.0):

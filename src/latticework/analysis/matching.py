@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
+from skimage.measure import points_in_poly
 
 
 def match(found, truth, radius):
@@ -175,6 +176,27 @@ def in_mask(positions, mask, sampling):
     return mask[
         np.clip(pixel[:, 1], 0, mask.shape[0] - 1), np.clip(pixel[:, 0], 0, mask.shape[1] - 1)
     ]
+
+
+def in_outlines(positions, outlines):
+    """Which points lie inside any of some closed outlines.
+
+    Parameters
+    ----------
+    positions : (n, 2) array
+        x, y in the outlines' unit.
+    outlines : sequence of (m, 2) arrays
+        Corners of each.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    points = _points(positions, "positions")
+    inside = np.zeros(len(points), dtype=bool)
+    for outline in outlines:
+        inside |= points_in_poly(points, np.asarray(outline, dtype=float))
+    return inside
 
 
 def _summary(errors, false_positives, false_negatives):

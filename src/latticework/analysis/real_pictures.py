@@ -1,11 +1,13 @@
-"""What can be checked on real pictures: a clean region, a reference, hand masks."""
+"""What can be checked on real pictures: a clean region, a reference, hand masks, outlines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from scipy.spatial import cKDTree
+from skimage.draw import polygon2mask
 
 from latticework.analysis.lattice import (
     bond_graph,
@@ -18,6 +20,7 @@ from latticework.analysis.matching import in_mask, outside_margin, scores
 
 BORDER = 3.0
 REFERENCE_REACH = 2.0
+EDGE_REACH = 3.0
 
 
 def clean_region(
@@ -88,6 +91,51 @@ def against_mask(
     yield "density outside of the mask", (~covered).sum() / outside, "1/nm²"
 
 
+def polyline(corners: np.ndarray) -> np.ndarray:
+    """Points (n, 2) in steps of about 1 along the lines through corners (m, 2)."""
+    length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
+    steps = np.arange(0, length[-1])
+    return np.stack([np.interp(steps, length, axis) for axis in corners.T], axis=1)
+
+
+def against_outlines(
+    positions: np.ndarray,
+    outlines: Sequence[Sequence[tuple[float, float]]],
+    shape: tuple[int, int],
+    sampling: float,
+) -> Iterator[tuple[str, float, str]]:
+    """Columns per nm² inside of hand-drawn outlines (points x, y in px) and outside of all.
+
+    "edge kept" is the share of an outline, in steps of 1 px, that has a column within 3 Å.
+    """
+    anywhere = np.zeros(shape, dtype=bool)
+    tree = cKDTree(positions) if len(positions) else None
+    for number, outline in enumerate(outlines, start=1):
+        corners = np.asarray(outline, dtype=float)
+        mask = polygon2mask(shape, corners[:, ::-1])
+        anywhere |= mask
+        inside = in_mask(positions, mask, sampling).sum()
+        following = np.roll(corners, -1, axis=0)
+        edge = np.concatenate(
+            [
+                a
+                + (b - a) * np.linspace(0, 1, int(np.hypot(*(b - a))) + 1, endpoint=False)[:, None]
+                for a, b in zip(corners, following, strict=True)
+            ]
+        )
+        near = tree.query(edge * sampling)[0] <= EDGE_REACH if tree else np.zeros(1, bool)
+        yield f"columns in outline {number}", float(inside), "1"
+        yield f"density in outline {number}", inside / (mask.sum() * (0.1 * sampling) ** 2), "1/nm²"
+        yield f"edge kept of outline {number}", float(np.mean(near)), "fraction"
+    outside = (~in_mask(positions, anywhere, sampling)).sum()
+    yield "columns outside of the outlines", float(outside), "1"
+    yield (
+        "density outside of the outlines",
+        outside / ((~anywhere).sum() * (0.1 * sampling) ** 2),
+        "1/nm²",
+    )
+
+
 def checks(
     name: str,
     atoms: pd.DataFrame,
@@ -110,6 +158,9 @@ def checks(
             found += clean_region(positions, attributes["entry"]["region"], sampling)
         if "reference" in arrays and frame == 0:
             found += against_ring_centres(positions, arrays["reference"], shape, sampling, radius)
+        if attributes["entry"]["outlines"] and frame == 0:
+            outlines = attributes["entry"]["outlines"]
+            found += against_outlines(positions, outlines, shape, sampling)
         if f"mask_{frame:04d}" in arrays:
             found += against_mask(positions, arrays[f"mask_{frame:04d}"], sampling)
         rows += [

@@ -7,19 +7,27 @@ import numpy as np
 
 from latticework.datasets.read import PictureError, read_picture
 from latticework.datasets.registry import Dataset
-from latticework.inference.scale import ScaleError, choose_sampling, lattice_sampling
+from latticework.inference.scale import ScaleError, choose_sampling
+from latticework.inference.zone_axis import material_sampling
+from latticework.materials import Material
 from latticework.shards import Array
 
 
 def calibrated(
-    image: np.ndarray, metadata: float | None, user: float | None
+    image: np.ndarray,
+    metadata: float | None,
+    user: float | None,
+    material: Material,
+    region: tuple[int, int, int, int] | None = None,
 ) -> tuple[float, str, list[str]]:
     """Pixel size in Å of a frame (ny, nx), its source, and warnings.
 
-    NaN and "unknown" where neither the lattice nor anybody says.
+    The lattice is that of a material, looked for in a region x0, y0, x1, y1 in px where one is
+    given. NaN and "unknown" where neither the lattice nor anybody says.
     """
+    x0, y0, x1, y1 = region or (0, 0, image.shape[1], image.shape[0])
     try:
-        return choose_sampling(lattice_sampling(image), metadata, user)
+        return choose_sampling(material_sampling(image[y0:y1, x0:x1], material), metadata, user)
     except ScaleError as error:
         return float("nan"), "unknown", [str(error)]
 
@@ -33,7 +41,10 @@ def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
 
 
 def dataset_arrays(
-    dataset: Dataset, pictures: Sequence[tuple[Path, Path | None]], reference: Path | None
+    dataset: Dataset,
+    pictures: Sequence[tuple[Path, Path | None]],
+    reference: Path | None,
+    material: Material,
 ) -> tuple[dict[str, Array], dict]:
     """Arrays and attributes of a calibrated dataset.
 
@@ -46,7 +57,11 @@ def dataset_arrays(
         for image in picture.image:
             number = len(names)
             sampling, source, notes = calibrated(
-                image, picture.sampling, dataset.pixel_size_angstrom
+                image,
+                picture.sampling,
+                dataset.pixel_size_angstrom,
+                material,
+                dataset.scale_region,
             )
             arrays[f"image_{number:04d}"] = Array(image, "counts", ("y", "x"))
             if mask_path is not None:

@@ -57,6 +57,12 @@ def fetch(
         mirrored = _mirrored(source, name, mirror)
         if mirrored is not None:
             _place(lambda into, m=mirrored: _copy(m, into), paths[name], expected, mirrored)
+        elif source.derived:
+            raise FetchError(
+                f"{name}: not in {_looked(mirror)}, and it cannot be fetched, since it is "
+                f"{source.derived} ({source.address}); put it into a mirror folder as "
+                f"{source.mirror_path(name)}"
+            )
         else:
             address = source.address_of(name)
             _place(
@@ -74,8 +80,8 @@ def available(source: Source, mirror: Path | None, timeout: float = 10) -> bool:
     if source.path is not None:
         return source.path.expanduser().exists()
     missing = [name for name in source.checksums if _mirrored(source, name, mirror) is None]
-    if not missing:
-        return True
+    if not missing or source.derived:
+        return not missing
     try:
         with urlopen(_request(source.address_of(missing[0]), "HEAD"), timeout=timeout):
             return True
@@ -143,6 +149,10 @@ def _copy(path: Path, into: BinaryIO) -> None:
         shutil.copyfileobj(file, into, CHUNK_BYTES)
 
 
+def _looked(mirror: Path | None) -> str:
+    return f"the mirror {mirror}" if mirror is not None else "no mirror (none is configured)"
+
+
 def _request(address: str, method: str = "GET") -> Request:
     return Request(address, method=method, headers={"User-Agent": f"latticework/{__version__}"})
 
@@ -165,9 +175,9 @@ def _download(
                     into.write(chunk)
                     bar.update(len(chunk))
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        looked = f"the mirror {mirror}" if mirror is not None else "no mirror (none is configured)"
+        reason = getattr(error, "reason", error)
         raise FetchError(
-            f"{name}: not in {looked}, and {address} gave: {getattr(error, 'reason', error)}; go "
-            "online, or put the file into a mirror folder under the entry's `mirror` path and name "
-            "that folder in the config"
+            f"{name}: not in {_looked(mirror)}, and {address} gave: {reason}; go online, or put "
+            "the file into a mirror folder under the entry's `mirror` path and name that folder in "
+            "the config"
         ) from error

@@ -93,11 +93,11 @@ def read_picture(path: str | Path) -> Picture:
     signal = pictures[0]
     if len(pictures) > 1:
         warnings.warn(f"{path}: has {len(pictures)} pictures; the first is read", stacklevel=2)
-    image = _frames(signal, path)
-    _check_values(image, path)
+    image = frames_of(signal, path)
+    check_values(image, path)
     return Picture(
         image=image,
-        sampling=_sampling(signal, path),
+        sampling=sampling_of(signal, path),
         metadata=_metadata(signal),
         path=path,
     )
@@ -114,7 +114,21 @@ def _plugin(name: str) -> dict:
     return next(p for p in rsciio.IO_PLUGINS if p["name"] == name)
 
 
-def _read(path: Path) -> list[dict]:
+def open_lazily(path: Path) -> dict:
+    """The first picture or stack of a file as rosettasciio's dictionary, its data still on disk.
+
+    Formats that hold one picture a file are read at once. Raises PictureError as `read_picture`,
+    but says nothing of the data's values.
+    """
+    try:
+        signals = _read(path, lazy=True)
+    except PictureError:
+        signals = _read(path)
+    pictures = [s for s in signals if len(_signal_axes(s)) == 2] or signals
+    return pictures[0]
+
+
+def _read(path: Path, lazy: bool = False) -> list[dict]:
     if not path.is_file():
         raise PictureError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
@@ -131,9 +145,9 @@ def _read(path: Path) -> list[dict]:
     for name in readers:
         try:
             with _lost_frames_raise():
-                signals = import_module(_plugin(name)["api"]).file_reader(str(path))
+                signals = import_module(_plugin(name)["api"]).file_reader(str(path), lazy=lazy)
                 # Arrays may still lie in the file: fetch them, so that a truncated one fails here.
-                for signal in signals:
+                for signal in () if lazy else signals:
                     signal["data"] = np.asarray(signal["data"])
         # Readers raise whatever a broken file makes them stumble over.
         except Exception as error:
@@ -178,7 +192,7 @@ def _signal_axes(signal: dict) -> list[int]:
     return [i for i, nav in zip(long, navigated, strict=True) if not nav]
 
 
-def _frames(signal: dict, path: Path) -> np.ndarray:
+def frames_of(signal: dict, path: Path) -> np.ndarray:
     """The data as float32 (frames, ny, nx)."""
     data = np.asarray(signal["data"])
     if data.dtype.names:
@@ -217,7 +231,7 @@ def _frames(signal: dict, path: Path) -> np.ndarray:
         return np.ascontiguousarray(data, dtype=np.float32)
 
 
-def _check_values(image: np.ndarray, path: Path) -> None:
+def check_values(image: np.ndarray, path: Path) -> None:
     bad = image.size - np.count_nonzero(np.isfinite(image))
     if bad:
         how_many = "all" if bad == image.size else f"{bad} of {image.size}"
@@ -226,7 +240,7 @@ def _check_values(image: np.ndarray, path: Path) -> None:
         raise PictureError(f"{path}: is constant, every pixel is {image.min():g}")
 
 
-def _sampling(signal: dict, path: Path) -> float | None:
+def sampling_of(signal: dict, path: Path) -> float | None:
     """Å/px, the mean of both axes, or None where the file names no plausible one."""
     axes = [signal["axes"][i] for i in _signal_axes(signal)[-2:] if i < len(signal["axes"])]
     unit = _imagej_unit(signal)

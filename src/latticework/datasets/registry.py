@@ -77,6 +77,11 @@ class Source(BaseModel):
     mirror: RelativePath | None = Field(
         None, description="the file or folder inside the mirror folder, where there is a mirror"
     )
+    derived: str = Field(
+        "",
+        description="how the file was made of what is at the address, where it is not the same; "
+        "such a file comes from the mirror only",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "Source":
@@ -97,6 +102,8 @@ class Source(BaseModel):
             )
         if self.path is not None and self.mirror:
             raise ValueError("a file of your own (path) has no mirror")
+        if self.derived and not self.mirror:
+            raise ValueError("a derived file can only come from a mirror: give its `mirror` path")
         return self
 
     @property
@@ -112,7 +119,9 @@ class Source(BaseModel):
         """File name → sha256 of what is fetched; a single file is named as its address is."""
         if self.files:
             return dict(self.files)
-        return {PurePosixPath(self.path_in_repository or self.url or "").name: self.sha256}
+        # What is derived has a name of its own; another file lies at the address.
+        place = self.mirror if self.derived else self.path_in_repository or self.url
+        return {PurePosixPath(place or "").name: self.sha256}
 
     def address_of(self, name: str) -> str:
         """The address of one of the `checksums`' files."""
@@ -151,6 +160,16 @@ class Dataset(Source):
     region: tuple[int, int, int, int] | None = Field(
         None, description="x0, y0, x1, y1 in px of the source: where quantitative checks apply"
     )
+    scale_region: tuple[int, int, int, int] | None = Field(
+        None,
+        description="x0, y0, x1, y1 in px of the source: the crystal whose lattice gives the pixel "
+        "size, where a picture shows others too",
+    )
+    outlines: list[list[tuple[float, float]]] = Field(
+        [],
+        description="hand-drawn outlines, each a list of x, y in px of the source, of what the "
+        "study is about, such as particles on a support",
+    )
     masks: str | None = Field(
         None,
         min_length=1,
@@ -160,10 +179,11 @@ class Dataset(Source):
 
     @model_validator(mode="after")
     def _region_is_a_box(self) -> "Dataset":
-        if self.region is not None:
-            x0, y0, x1, y1 = self.region
-            if not (0 <= x0 < x1 and 0 <= y0 < y1):
-                raise ValueError(f"region {self.region} is not x0 < x1, y0 < y1 from 0 on")
+        for name in ("region", "scale_region"):
+            if (box := getattr(self, name)) is not None:
+                x0, y0, x1, y1 = box
+                if not (0 <= x0 < x1 and 0 <= y0 < y1):
+                    raise ValueError(f"{name} {box} is not x0 < x1, y0 < y1 from 0 on")
         return self
 
     def pictures(self, paths: Mapping[str, Path]) -> list[tuple[Path, Path | None]]:

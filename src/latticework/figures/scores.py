@@ -8,7 +8,18 @@ from matplotlib.figure import Figure
 from latticework.figures import style
 from latticework.figures.style import Drawn, styled
 
-GROUPS = {"hexagonal": style.BLUE, "other": style.VERMILLION}
+GROUPS = {
+    "hexagonal": ("hexagonal atoms", style.BLUE),
+    "other": ("other atoms", style.VERMILLION),
+    "inside": ("columns inside", style.BLUE),
+    "edge": ("columns at edges", style.VERMILLION),
+}
+
+
+def groups_in(table: pd.DataFrame) -> list[str]:
+    """The two groups by which a study's scores are told apart."""
+    judged = set(table["group"])
+    return ["inside", "edge"] if judged & {"inside", "edge"} else ["hexagonal", "other"]
 
 
 def with_bounds(scores: pd.DataFrame, bounds: pd.DataFrame) -> pd.DataFrame:
@@ -31,9 +42,10 @@ def _against_dose(ax: Axes, doses: pd.Series, ylabel: str) -> None:
 
 
 def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    for group, colour in GROUPS.items():
+    for group in groups_in(table):
+        text, colour = GROUPS[group]
         rows = table[table["group"] == group]
-        _band(ax, rows[rows["attainable"]], column, colour, f"{group} atoms")
+        _band(ax, rows[rows["attainable"]], column, colour, text)
         everywhere = rows.groupby("dose")[column].median()
         ax.plot(everywhere.index, everywhere, ":", color=colour, linewidth=1)
     ax.plot([], [], ":", color="0.4", linewidth=1, label="median of every defocus")
@@ -46,8 +58,9 @@ def _errors(ax: Axes, table: pd.DataFrame) -> None:
     if allowed.empty:
         style.say(ax, "the bound allows detection at no dose and defocus", width=30)
         return
-    for group, colour in GROUPS.items():
-        _band(ax, allowed[allowed["group"] == group], "rms", colour, f"{group} atoms")
+    for group in groups_in(table):
+        text, colour = GROUPS[group]
+        _band(ax, allowed[allowed["group"] == group], "rms", colour, text)
     _band(ax, allowed, "bound", "0.3", "Cramér–Rao bound")
     twice = 2 * allowed.groupby("dose")["bound"].median()
     ax.plot(twice.index, twice, "--", color="0.3", linewidth=0.9, label="twice the bound")
@@ -69,7 +82,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
     rows = table[table["group"] == group]
     f1 = rows.pivot_table(index="defocus", columns="dose", values="f1", dropna=False)
     if f1.empty:
-        style.say(ax, f"no {group} atoms were judged", width=30)
+        style.say(ax, f"no {GROUPS[group][0]} were judged", width=30)
         return
     x = 10 ** _edges(np.log10(f1.columns.to_numpy(dtype=float)))
     y = _edges(f1.index.to_numpy(dtype=float))
@@ -90,7 +103,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
             color="white" if value < 0.6 else "black",
         )
     ax.set(xscale="log", xlabel="dose, e/Å²", ylabel="defocus, Å")
-    figure.colorbar(shown, ax=ax, label=f"F1, {group} atoms")
+    figure.colorbar(shown, ax=ax, label=f"F1, {GROUPS[group][0]}")
 
 
 def _frame(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray) -> None:
@@ -117,7 +130,7 @@ def dose(scores: pd.DataFrame, bounds: pd.DataFrame) -> Drawn:
         _scores(ax, table, column)
     axes[0].legend(loc="lower right")
     _errors(axes[3], table)
-    for ax, group in zip(axes[4:], GROUPS, strict=True):
+    for ax, group in zip(axes[4:], groups_in(table), strict=True):
         _heat_map(figure, ax, table, group)
     for ax, letter in zip(axes, "abcdef", strict=True):
         style.label(ax, letter)

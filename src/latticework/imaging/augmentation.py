@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -139,6 +139,36 @@ def exit_intensity(
     return squares[..., 0] + squares[..., 1]
 
 
+def series_intensity(
+    spectra: torch.Tensor,
+    frequencies: torch.Tensor,
+    box: float,
+    size: int,
+    energy: float,
+    parameters: Mapping[str, torch.Tensor],
+    series: Sequence[float],
+    shift: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Intensities (n, frames, size, size) of a focal series, a frame for each defocus in `series`.
+
+    Å, relative to the parameters' defocus; all else as in `exit_intensity`.
+    """
+    frames = len(series)
+    repeated = {name: parameters[name].repeat_interleave(frames) for name in OPTICS}
+    steps = torch.as_tensor(series, dtype=frequencies.dtype, device=spectra.device)
+    repeated["defocus"] = repeated["defocus"] + steps.repeat(len(spectra))
+    intensity = exit_intensity(
+        spectra.repeat_interleave(frames, dim=0),
+        frequencies,
+        box,
+        size,
+        energy,
+        repeated,
+        None if shift is None else shift.repeat_interleave(frames, dim=0),
+    )
+    return intensity.unflatten(0, (len(spectra), frames))
+
+
 def dihedral(pictures: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
     """Apply to each of (n, ..., s, s) one of the eight symmetries of the square, 0 … 7."""
     turned = [
@@ -185,6 +215,7 @@ def make_batch(
     normalisation_sigma: float,
     generator: torch.Generator,
     n_classes: int = 2,
+    series: Sequence[float] = (0.0,),
     structures: torch.Tensor | None = None,
 ) -> Batch:
     """Draw microscopes and make `count` training pictures with their labels.
@@ -204,6 +235,9 @@ def make_batch(
         Å.
     generator
         On the bank's device; everything random comes from it.
+    series
+        Defocus of each frame beyond the drawn one, Å (Madsen 2018, §4.3). The frames of a field
+        share everything but the noise: geometry, microscope and a third, say, of the dose each.
     structures
         (count,) indices into the bank; drawn where not given.
 
@@ -222,12 +256,12 @@ def make_batch(
     shift = bank.box * torch.rand(count, 2, generator=generator, device=device)
     elements = torch.randint(8, (count,), generator=generator, device=device)
 
-    intensity = exit_intensity(
-        bank.spectra[structures], bank.frequencies, bank.box, size, energy, drawn, shift
+    intensity = series_intensity(
+        bank.spectra[structures], bank.frequencies, bank.box, size, energy, drawn, series, shift
     )
     recorded = detect(
-        intensity[:, None],
-        drawn["dose"] * sampling**2,
+        intensity,
+        drawn["dose"] / len(series) * sampling**2,
         **{name: drawn[name] for name in CAMERA},
         generator=generator,
     )[..., :crop, :crop]

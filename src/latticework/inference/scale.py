@@ -247,8 +247,8 @@ def _window_starts(length: int, window: int) -> np.ndarray:
     return np.linspace(0, max(length - window, 0), count).astype(int)
 
 
-def _set_scores(power: np.ndarray, radii: np.ndarray, symmetry: int) -> np.ndarray:
-    """Geometric mean over a set's reflections, (radii, angles of one sector)."""
+def polar_maximum(power: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Power (radii, angles over half a turn) at radii in bins, the largest within the slack."""
     angles = np.deg2rad(np.arange(0, 180, ANGULAR_STEP))
     centre = len(power) // 2
     rows = np.rint(centre + radii[:, None] * np.sin(angles)).astype(int)
@@ -256,7 +256,12 @@ def _set_scores(power: np.ndarray, radii: np.ndarray, symmetry: int) -> np.ndarr
     polar = ndimage.maximum_filter(power, 3)[rows, columns]
     slack = (2 * round(RADIAL_SLACK / RADIAL_STEP) + 1, 2 * round(ANGULAR_SLACK / ANGULAR_STEP) + 1)
     polar = ndimage.maximum_filter(polar, slack, mode=("nearest", "wrap"))
-    logs = np.log(np.maximum(polar, np.finfo(float).tiny))
+    return np.maximum(polar, np.finfo(float).tiny)
+
+
+def _set_scores(power: np.ndarray, radii: np.ndarray, symmetry: int) -> np.ndarray:
+    """Geometric mean over a set's reflections, (radii, angles of one sector)."""
+    logs = np.log(polar_maximum(power, radii))
     return np.exp(logs.reshape(len(radii), symmetry // 2, -1).mean(axis=1))
 
 
@@ -316,7 +321,7 @@ def _fit_set(
 ) -> _ReflectionSet | None:
     turns = angle + 2 * np.pi / symmetry * np.arange(symmetry // 2)
     regular = np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    peaks, heights = zip(*(_locate(power, radius * g) for g in regular), strict=True)
+    peaks, heights = zip(*(locate(power, radius * g) for g in regular), strict=True)
     if min(heights) < WEAKEST or (confidence := np.exp(np.mean(np.log(heights)))) < SIGNIFICANT:
         return None
     measured = np.array(peaks)
@@ -330,7 +335,7 @@ def _fit_set(
     return _ReflectionSet(mean_axis, angle + rotation, confidence, measured, linear)
 
 
-def _locate(power: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, float]:
+def locate(power: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, float]:
     """Sub-pixel x, y (bins from the centre) and height of the highest peak near the expected."""
     centre = len(power) // 2
     bins = np.arange(len(power)) - centre

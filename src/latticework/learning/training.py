@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from torch.utils.data import DataLoader
 
 from latticework import config, shards
+from latticework.learning import weights
 from latticework.learning.data import Steps, load_wave_bank
 from latticework.learning.module import ClassMapModule
 
@@ -110,13 +111,15 @@ def train(
     """
     settings, imaging = recipe.training, recipe.imaging
     torch.set_num_threads(settings.threads)
-    data = [shards.sha256_of(path) for path in (*shard_paths, *held_out_paths, *sources)]
+    start = [Path(settings.start)] if settings.start else []
+    data = [shards.sha256_of(p) for p in (*shard_paths, *held_out_paths, *sources, *start)]
     pictures = {
         "energy": recipe.simulation.energy,
         "crop": imaging.crop,
         "label_sigma": imaging.label_sigma,
         "normalisation_sigma": imaging.normalisation_sigma,
         "n_classes": recipe.network.classes,
+        "series": imaging.series,
     }
     module = ClassMapModule(
         load_wave_bank(shard_paths, imaging.band_limit),
@@ -136,6 +139,8 @@ def train(
         easy_ranges=settings.curriculum.ranges(),
         curriculum_steps=settings.curriculum.steps,
     )
+    for path in start:
+        weights.take_over(module.network, path)
     last = folder / "checkpoints" / config.fingerprint(recipe, data) / "last.ckpt"
     history = History(folder / "training.csv")
     trainer = lightning.Trainer(

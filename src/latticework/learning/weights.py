@@ -62,3 +62,23 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
             f"{path}: expected weights that fit their own card, found: {found}"
         ) from error
     return network.eval().to(memory_format=torch.channels_last), card
+
+
+def take_over(network: torch.nn.Module, path: str | Path) -> list[str]:
+    """Copy the tensors of a weights file that have the name and shape of a network's own.
+
+    A first layer for another number of pictures, or a last one for other classes, stays as it
+    is. Returns the names that were taken over; raises WeightsError as `load`, or where there are
+    none.
+    """
+    known, _ = load(path)
+    own = network.state_dict()
+    taken = {
+        name: tensor
+        for name, tensor in known.state_dict().items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    if not any(name.endswith("weight") for name in taken):
+        raise WeightsError(f"{path}: expected weights of a network like this one, found none")
+    network.load_state_dict(own | taken)
+    return sorted(taken)

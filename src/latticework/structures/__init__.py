@@ -1,8 +1,10 @@
 """Atoms: generators by name, and shards of structures. A generator is a function of a random
 generator and its parameters that returns `ase.Atoms` with the boolean array `visible`, which
-marks the atoms that a network is to find, and optionally the integer array `classes`."""
+marks the atoms that a network is to find, and optionally the integer arrays `classes` and
+`column`: atoms of one column are found together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from tqdm import tqdm
 from latticework.seeds import stream
 from latticework.shards import ShardError, atomic
 from latticework.structures.graphene import graphene
+from latticework.structures.nanoparticles import nanoparticle
 
-GENERATORS = {"graphene": graphene}
+GENERATORS = {"graphene": graphene, "nanoparticles": nanoparticle}
 
 
 def make_shard(
@@ -51,7 +54,28 @@ def read_structures(path: str | Path) -> list[Atoms]:
     return structures
 
 
-def classes_of(atoms: Atoms) -> np.ndarray:
-    """Class of every visible atom, 1 unless the generator says otherwise."""
-    classes = atoms.arrays.get("classes", np.ones(len(atoms), dtype=np.int64))
-    return classes[atoms.arrays["visible"]].astype(np.int64)
+@dataclass(frozen=True)
+class Targets:
+    """What a network is to find: `positions` (n, 3) Å, `numbers` (n,), `classes` (n,)."""
+
+    positions: np.ndarray
+    numbers: np.ndarray
+    classes: np.ndarray
+
+
+def targets(atoms: Atoms) -> Targets:
+    """The visible atoms of a structure, or, where atoms belong to columns, its visible columns.
+
+    A column is at the mean of its atoms' positions: the beam is parallel, so a tilted column
+    appears about the middle of its height, whatever plane is in focus. The class is 1 unless the
+    generator says otherwise.
+    """
+    seen = atoms[atoms.arrays["visible"]]
+    classes = seen.arrays.get("classes", np.ones(len(seen), dtype=np.int64)).astype(np.int64)
+    if "column" not in seen.arrays:
+        return Targets(seen.positions, seen.numbers, classes)
+    _, first, column, height = np.unique(
+        seen.arrays["column"], return_index=True, return_inverse=True, return_counts=True
+    )
+    sums = [np.bincount(column, seen.positions[:, axis]) for axis in range(3)]
+    return Targets(np.stack(sums, axis=1) / height[:, None], seen.numbers[first], classes[first])

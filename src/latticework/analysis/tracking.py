@@ -1,0 +1,90 @@
+"""A movie, frame by frame: drift, probability map, columns. One frame is in memory at a time."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from latticework.analysis.atoms import LOWEST_PROBABILITY, atoms_table, empty_table
+from latticework.analysis.drift import DriftTracker
+from latticework.config import Inference
+from latticework.inference.prediction import predict
+
+# Å: frames are smoothed with it before they are compared.
+DRIFT_SMOOTHING = 0.8
+
+
+class Frame(Protocol):
+    """A frame as `datasets.movie` gives it."""
+
+    number: int
+    name: str
+    image: np.ndarray | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class Track:
+    """detections: the columns of all frames, drift taken off (x_px, y_px are where they are in
+    their own frame); frames: a row a frame, with its drift in Å and its problem; mean: (ny, nx)
+    mean of the frames, each put in place."""
+
+    detections: pd.DataFrame
+    frames: pd.DataFrame
+    mean: np.ndarray
+
+
+def track(
+    frames: Iterable[Frame],
+    total: int,
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    sampling: float,
+    inference: Inference,
+    device: torch.device | str = "cpu",
+) -> Track:
+    """Columns of every frame of a movie, with a progress bar that shows frames a second.
+
+    sampling: Å/px of all frames. A frame without an image has a row that says why, and no
+    columns. Raises ValueError where no frame could be read.
+    """
+    drift = DriftTracker(DRIFT_SMOOTHING / sampling)
+    tables, rows = [empty_table(card)], []
+    bar = tqdm(frames, total=total, desc="movie", unit="frame")
+    for frame in bar:
+        row = {"frame": frame.number, "name": frame.name, "problem": frame.problem}
+        if frame.image is None:
+            tqdm.write(f"WARNING skipped frame {frame.number}: {frame.problem}")
+            rows.append({**row, "drift_x_angstrom": np.nan, "drift_y_angstrom": np.nan})
+            continue
+        shift = drift.shift(frame.image) * sampling
+        probabilities, pixel = predict(
+            network,
+            card,
+            frame.image[None],
+            sampling,
+            tile=inference.tile,
+            overlap=inference.overlap,
+            device=device,
+        )
+        table = atoms_table(
+            probabilities,
+            pixel,
+            sampling,
+            card,
+            epsilon=inference.epsilon,
+            threshold=LOWEST_PROBABILITY,
+            frame=frame.number,
+        )
+        table[["x_angstrom", "y_angstrom"]] -= shift
+        tables.append(table)
+        rows.append({**row, "drift_x_angstrom": shift[0], "drift_y_angstrom": shift[1]})
+    if drift.mean is None:
+        raise ValueError("no frame of the movie could be read")
+    elapsed = bar.format_dict["elapsed"]
+    print(f"{len(rows)} frames, {len(rows) / elapsed:.2f} frames a second")
+    return Track(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), drift.mean)

@@ -1,0 +1,102 @@
+"""The pixel size of a picture of a crystal along a zone axis, by the pattern of its reflections.
+
+Along ⟨110⟩ an fcc metal shows two pairs of {111} reflections and a pair of {200}: no regular
+polygon, so `scale.lattice_sampling` does not see it, and hardly anything else looks like it.
+"""
+
+import numpy as np
+
+from latticework.inference.scale import (
+    ANGULAR_STEP,
+    LARGEST_ANISOTROPY,
+    LARGEST_MISFIT,
+    RADIAL_STEP,
+    SIGNIFICANT,
+    SMALLEST_RADIUS,
+    WEAKEST,
+    LatticeScale,
+    background_ratio,
+    lattice_sampling,
+    locate,
+    polar_maximum,
+    power_spectrum,
+)
+from latticework.materials import Material
+
+
+def material_sampling(image: np.ndarray, material: Material) -> LatticeScale | None:
+    """Pixel size by the lattice of a material, or None where the picture does not show it."""
+    if material.spacing is not None:
+        return lattice_sampling(image, material.spacing)
+    found = (zone_axis_sampling(image, pattern) for pattern in material.patterns)
+    return next((scale for scale in found if scale is not None), None)
+
+
+def zone_axis_sampling(
+    image: np.ndarray,
+    reflections: np.ndarray,
+    sampling_range: tuple[float, float] = (0.02, 0.8),
+) -> LatticeScale | None:
+    """Pixel size from a pattern of reflections, or None where the picture does not show it.
+
+    Every size and turn of the pattern is scored by the geometric mean of its reflections' powers
+    over the background; an affine map is then fitted to their exact positions, and one that
+    distorts the pattern as no crystal near its zone axis does is refused.
+
+    image: (ny, nx) or (frames, ny, nx), any intensity scale, finite. reflections: (n, 2) in 1/Å,
+    one of each Friedel pair, n ≥ 2. sampling_range: Å/px, where to search.
+    """
+    power = background_ratio(power_spectrum(image))
+    if power is None:
+        return None
+    size = len(power)
+    lengths = np.hypot(*reflections.T)
+    lowest = max(SMALLEST_RADIUS / lengths.min(), size * sampling_range[0])
+    highest = min(0.48 * size / lengths.max(), size * sampling_range[1])
+    if highest < 1.1 * lowest:
+        return None
+    # Bins per 1/Å: what a pattern's length is multiplied by.
+    scales = lowest * np.exp(np.arange(0, np.log(highest / lowest), RADIAL_STEP))
+    logs = np.zeros((len(scales), round(180 / ANGULAR_STEP)))
+    for length, direction in zip(lengths, np.arctan2(*reflections.T[::-1]), strict=True):
+        polar = polar_maximum(power, scales * length)
+        logs += np.log(np.roll(polar, -round(np.rad2deg(direction) / ANGULAR_STEP), axis=1))
+    score = np.exp(logs / len(reflections))
+    # The best may be another crystal's rows that happen to fit: try a few.
+    for _ in range(8):
+        row, column = np.unravel_index(score.argmax(), score.shape)
+        if score[row, column] < SIGNIFICANT:
+            return None
+        found = _fit(power, reflections, scales[row], np.deg2rad(column * ANGULAR_STEP))
+        if found is not None:
+            return found
+        score[max(row - 6, 0) : row + 7, np.arange(column - 4, column + 5) % score.shape[1]] = 0
+    return None
+
+
+def _fit(
+    power: np.ndarray, reflections: np.ndarray, scale: float, turn: float
+) -> LatticeScale | None:
+    cos, sin = np.cos(turn), np.sin(turn)
+    expected = scale * reflections @ np.array([[cos, sin], [-sin, cos]])
+    peaks, heights = zip(*(locate(power, e) for e in expected), strict=True)
+    confidence = np.exp(np.mean(np.log(np.maximum(heights, 1e-12))))
+    if min(heights) < WEAKEST or confidence < SIGNIFICANT:
+        return None
+    measured = np.array(peaks)
+    linear = np.linalg.lstsq(reflections, measured, rcond=None)[0].T
+    shortest, longest = np.linalg.svd(linear, compute_uv=False)[::-1]
+    mean = np.sqrt(shortest * longest)
+    misfit = np.sqrt(np.mean(np.sum((measured - reflections @ linear.T) ** 2, axis=1)))
+    if misfit > LARGEST_MISFIT * scale * np.hypot(*reflections.T).min():
+        return None
+    if longest - shortest > LARGEST_ANISOTROPY * mean:
+        return None
+    size = len(power)
+    return LatticeScale(
+        sampling=float(mean / size),
+        confidence=float(confidence),
+        peaks=measured / size,
+        grains=1,
+        anisotropy=float((longest - shortest) / mean),
+    )

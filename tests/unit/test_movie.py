@@ -1,0 +1,116 @@
+"""Movies: read one frame at a time from whatever they lie in, and refused with a name."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import tifffile
+from imageio.v3 import imwrite
+
+from latticework.datasets.movie import open_movie
+from latticework.datasets.read import PictureError
+
+
+def frame(number, shape=(48, 64)):
+    values = np.random.default_rng(number).integers(1, 255, shape)
+    values[0, 0] = number
+    return values.astype(np.uint8)
+
+
+def read(path, **how):
+    return list(open_movie(path).frames(**how))
+
+
+def test_a_stack_comes_frame_by_frame(tmp_path):
+    stack = np.stack([frame(n) for n in range(5)])
+    tifffile.imwrite(tmp_path / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    frames = read(tmp_path / "movie.tif")
+    assert [f.number for f in frames] == list(range(5))
+    np.testing.assert_array_equal(np.stack([f.image for f in frames]), stack)
+
+
+def test_pixel_size_of_an_imagej_stack(tmp_path):
+    stack = np.stack([frame(n) for n in range(3)])
+    tifffile.imwrite(
+        tmp_path / "movie.tif",
+        stack,
+        imagej=True,
+        resolution=(4.0, 4.0),
+        metadata={"unit": "angstrom", "axes": "TYX"},
+    )
+    assert open_movie(tmp_path / "movie.tif").sampling == pytest.approx(0.25)
+
+
+def test_nested_folders_in_the_order_of_their_numbers(tmp_path):
+    for number in range(12):
+        folder = tmp_path / f"minute_{number // 6}"
+        folder.mkdir(exist_ok=True)
+        imwrite(folder / f"frame_{number}.png", frame(number))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    frames = read(tmp_path)
+    assert [f.image[0, 0] for f in frames] == list(range(12))
+    assert frames[11].name == "minute_1/frame_11.png"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other size", "constant", "stack"])
+def test_a_bad_frame_in_the_middle_is_named(tmp_path, damage):
+    for number in range(5):
+        imwrite(tmp_path / f"frame_{number}.png", frame(number))
+    bad = tmp_path / "frame_2.png"
+    if damage == "truncated":
+        bad.write_bytes(bad.read_bytes()[:300])
+    elif damage == "other size":
+        imwrite(bad, frame(2, (48, 60)))
+    elif damage == "constant":
+        imwrite(bad, np.full((48, 64), 7, np.uint8))
+    else:
+        bad.unlink()
+        tifffile.imwrite(tmp_path / "frame_2.tif", np.stack([frame(2), frame(3)]))
+    with pytest.raises(PictureError, match=r"frame 2 of .*frame_2"):
+        read(tmp_path)
+    frames = read(tmp_path, unreadable="skip")
+    assert [f.image is None for f in frames] == [False, False, True, False, False]
+    assert "frame_2" in frames[2].problem
+
+
+def test_a_truncated_stack_names_the_frame(tmp_path):
+    path = tmp_path / "movie.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        for number in range(6):
+            tiff.write(frame(number), contiguous=False)
+    with tifffile.TiffFile(path) as tiff:
+        end = tiff.pages[3].dataoffsets[0] + 100
+    data = bytearray(path.read_bytes())
+    # The pages' directories stay, the pixels of one are overwritten by another size's tag.
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[3].tags["StripOffsets"].valueoffset
+    data[place : place + 4] = (len(data) + end).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    frames = read(path, unreadable="skip")
+    assert [f.image is None for f in frames] == [False, False, False, True, False, False]
+    assert "movie.tif" in frames[3].problem
+
+
+def test_an_empty_folder_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(PictureError, match="is a picture"):
+        open_movie(tmp_path)
+    with pytest.raises(PictureError, match="no such file"):
+        open_movie(tmp_path / "movie.mrc")
+
+
+def test_memory_does_not_grow_with_the_movie(tmp_path):
+    def peak(count):
+        path = tmp_path / f"{count}.tif"
+        with tifffile.TiffWriter(path) as tiff:
+            for number in range(count):
+                tiff.write(frame(number, (256, 256)), contiguous=False)
+        tracemalloc.start()
+        for f in open_movie(path).frames():
+            assert f.image is not None
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(3)  # what is imported at first use
+    # A frame is a quarter of a MiB as float32; 80 more of them would be 20.
+    assert peak(100) < peak(20) + 2 * 2**20

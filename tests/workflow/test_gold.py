@@ -1,0 +1,55 @@
+"""The tiny workflow of gold: particles, a real picture, movies, counted atoms."""
+
+import pandas as pd
+import pytest
+from checkout import GOLD, TABLES, Workflow
+
+RESULTS = "results/tiny"
+
+
+@pytest.fixture(scope="module")
+def gold(tmp_path_factory, pictures):
+    """A workflow whose tiny run of both studies of gold is complete."""
+    workflow = Workflow(tmp_path_factory.mktemp("gold"), pictures, GOLD)
+    workflow.run()
+    return workflow
+
+
+def test_nothing_is_left_to_do(gold):
+    assert gold.planned() == {}
+    assert not list(gold.folder.glob(f"{RESULTS}/*/graphene"))
+
+
+def test_columns_of_a_real_picture_were_found(gold, pictures):
+    if pictures is None:
+        pytest.skip("no real pictures here")
+    path = gold.folder / f"{RESULTS}/analysis/gold_on_ceria_dtu/gold/atoms.csv"
+    assert len(pd.read_csv(path)) > 200
+
+
+def test_movies_were_tracked_and_scored(gold):
+    scores = pd.read_csv(gold.folder / f"{RESULTS}/evaluation/gold/movies.csv")
+    assert set(scores["movie"]) == {"vacuum", "oxygen"}
+
+
+def test_movies_are_the_same_when_made_again(gold, tmp_path, pictures):
+    again = Workflow(tmp_path, pictures, GOLD)
+    tables = [
+        f"{RESULTS}/analysis/vacuum/gold/occupancy.csv",
+        f"{RESULTS}/evaluation/gold/movies.csv",
+    ]
+    again.run(*tables)
+    first, second = gold.files(*TABLES), again.files(*TABLES)
+    assert {*tables} <= second.keys()
+    assert [name for name in second if second[name] != first[name]] == []
+
+
+def test_the_movies_model_reruns_what_it_decides(gold):
+    path = gold.folder / "src/latticework/analysis/dynamics.py"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\nCHANGED = True\n")
+    try:
+        planned = set(gold.planned())
+    finally:
+        path.write_bytes(before)
+    assert planned == {"emission", "dynamics", "score_movies", "figure_dynamics", "manifest"}
