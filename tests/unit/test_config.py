@@ -155,3 +155,35 @@ def test_a_fingerprint_depends_on_values_only():
 def test_shards_cover_all_structures():
     structures = parse(with_value("structures.count", 51)).studies["graphene"].structures
     assert (structures.shards, structures.held_out_shards) == (3, 4)
+
+
+def with_study_value(study, key, value):
+    """The paper's configuration with one value of a study changed."""
+    changed = copy.deepcopy(values())
+    section = changed["studies"][study]
+    *path, last = key.split(".")
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("study", "key", "value", "said"),
+    [
+        ("gold_heights", "imaging.series", [-170, 90], "3"),
+        ("gold_heights", "structures.parameters.tallest", 12, "network.classes (15)"),
+        ("gold_heights", "network.frames", 2, "steps of defocus"),
+        ("gold", "structures.parameters.radius", [5, 30], "does not fit"),
+        ("gold", "structures.parameters.tilt", [5, 0], "lower number comes first"),
+        ("gold", "structures.parameters.zone_axes", ["112"], "structures.parameters.zone_axes"),
+        ("gold", "structures.parameters.holes", [0, 1], "studies.gold.structures.parameters.holes"),
+        ("gold", "structures.generator", "quasicrystals", "nanoparticles"),
+        ("gold", "movies.calibration", "nothing", "must be one of the simulated movies"),
+        ("gold", "movies.unreadable", "ignore", "skip"),
+    ],
+)
+def test_a_wrong_value_of_a_particle_study_is_named(study, key, value, said):
+    with pytest.raises(ConfigError) as error:
+        parse(with_study_value(study, key, value))
+    assert said in str(error.value)

@@ -13,6 +13,8 @@ import pandas as pd
 from scipy import ndimage, stats
 from scipy.spatial import cKDTree
 
+from latticework.analysis.localisation import thin_out
+
 # Å: of the smoothed density of detections; of two sites; of a detection from its site.
 SITE_SIGMA, SITE_SEPARATION, SITE_REACH = 0.35, 1.2, 0.9
 DENSITY_PIXEL = 0.1
@@ -44,6 +46,9 @@ def find_sites(detections: pd.DataFrame, n_frames: int, least: float = 0.03) -> 
     density = ndimage.gaussian_filter(density, SITE_SIGMA / DENSITY_PIXEL, mode="constant")
     reach = 2 * round(SITE_SEPARATION / DENSITY_PIXEL / 2) + 1
     peaks = np.argwhere((density == ndimage.maximum_filter(density, reach)) & (density > 0))
+    height = density[tuple(peaks.T)]
+    # Equal maxima side by side are one site.
+    peaks = peaks[thin_out(peaks * DENSITY_PIXEL, height, SITE_SEPARATION)]
     sites = peaks[:, ::-1] * DENSITY_PIXEL + origin
     distance, owner = cKDTree(sites).query(points)
     near = distance <= SITE_REACH

@@ -143,7 +143,7 @@ def dynamics(films: Sequence[Film]) -> Drawn:
         ny, nx = film.mean.shape
         window = (0, 0, nx * film.sampling, ny * film.sampling)
         style.show_picture(row[0], film.mean, film.sampling, window)
-        row[0].set_title(f"{film.title}: mean of the frames")
+        row[0].set_title(f"{film.title}\nmean of the frames")
         positions = film.sites[["x_angstrom", "y_angstrom"]].to_numpy()
         for ax, name, limit, colours in (
             (row[1], "occupancy", 1.0, "viridis"),
