@@ -16,6 +16,7 @@ include: "rules/inference.smk"
 include: "rules/analysis.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
+include: "rules/figures_diffraction.smk"
 
 
 report: "report/workflow.rst"
@@ -31,6 +32,7 @@ rule all:
         ),
         [atom_tables(study) for study in STUDIES],
         [figure_files(study) for study in STUDIES],
+        [diffraction_files(study) for study in DIFFRACTION_STUDIES],
 
 
 # Everything up to the trained networks: what a GPU node is needed for.

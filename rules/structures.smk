@@ -22,3 +22,27 @@ rule structures:
         seed=CONFIG.seed,
     script:
         "../scripts/structures.py"
+
+
+rule crystals:
+    input:
+        code=source_of("crystals.py"),
+    output:
+        f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
+    log:
+        f"logs/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/crystals.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        parameters=lookup_study("structures/parameters"),
+        indices=shard_indices,
+        seed=CONFIG.seed,
+    script:
+        "../scripts/crystals.py"

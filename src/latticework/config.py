@@ -10,66 +10,31 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from latticework.config_base import (
+    Integers,
+    Lengths,
+    Positive,
+    Range,
+    Section,
+    Sharded,
+    ascending,
+    bounded,
+)
+from latticework.config_diffraction import DiffractionStudy
 
 
 class ConfigError(ValueError):
     """One message naming every wrong key, its value, and what is allowed."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Range(Section):
-    """Limits from which an imaging parameter is drawn."""
-
-    low: float = Field(description="Smallest value.")
-    high: float = Field(description="Largest value.")
-    distribution: Literal["uniform", "loguniform"] = Field(
-        "uniform", description="Uniform in the value or in its logarithm."
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Range":
-        if self.high < self.low:
-            raise ValueError(f"high ({self.high}) must not be less than low ({self.low})")
-        if self.distribution == "loguniform" and self.low <= 0:
-            raise ValueError(f"low ({self.low}) must be positive for a loguniform range")
-        return self
-
-
-def bounded(description: str, low: float, high: float) -> Any:
-    """A range whose both limits must lie within [low, high]: catches a wrong unit."""
-
-    def check(value: Range) -> Range:
-        if value.low < low or value.high > high:
-            raise ValueError(
-                f"range {value.low} to {value.high} is outside of what is allowed, "
-                f"{low:g} to {high:g}; is the unit right? {description}"
-            )
-        return value
-
-    return Annotated[
-        Range, AfterValidator(check), Field(description=f"{description} {low:g} to {high:g}.")
-    ]
-
-
-def _ascending(limits: tuple[Any, Any]) -> tuple[Any, Any]:
-    if not 0 <= limits[0] <= limits[1]:
-        raise ValueError("must be two numbers, not negative, the lower one first")
-    return limits
-
-
-Integers = Annotated[
-    tuple[int, int],
-    AfterValidator(_ascending),
-    Field(description="Inclusive range of integers, not negative."),
-]
-Lengths = Annotated[
-    tuple[float, float], AfterValidator(_ascending), Field(description="Uniform range, Å.")
-]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class GrapheneSheets(Section):
@@ -91,7 +56,7 @@ class GrapheneSheets(Section):
     contamination_density: float = Field(0.075, gt=0, lt=0.2, description="Atoms per Å³.")
     contamination_profile: Annotated[
         tuple[float, float],
-        AfterValidator(_ascending),
+        AfterValidator(ascending),
         Field(description="Uniform range of an exponent: 0.5 is a dome, 0 has vertical sides."),
     ] = (0.05, 0.5)
     contamination_margin: float = Field(
@@ -100,23 +65,11 @@ class GrapheneSheets(Section):
     disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
 
 
-class Structures(Section):
+class Structures(Sharded):
     generator: Literal["graphene"] = Field(description="Name of the structure generator.")
-    count: int = Field(gt=0, description="Structures to train on.")
-    held_out: int = Field(gt=0, description="Structures for the evaluation only.")
-    shard_size: int = Field(gt=0, le=1000, description="Structures in one shard, one job.")
     parameters: GrapheneSheets = Field(
         default_factory=GrapheneSheets, description="Arguments of the generator."
     )
-
-    @property
-    def shards(self) -> int:
-        """Number of training shards."""
-        return -(-self.count // self.shard_size)
-
-    @property
-    def held_out_shards(self) -> int:
-        return -(-self.held_out // self.shard_size)
 
 
 class Simulation(Section):
@@ -286,6 +239,20 @@ class Study(Section):
         return self
 
 
+def study_model(values: Any) -> str:
+    """Tag of the model that validates a study: by what it simulates."""
+    simulation = values.get("simulation") if isinstance(values, dict) else None
+    method = simulation.get("method") if isinstance(simulation, dict) else None
+    diffraction = method == "diffraction" or isinstance(values, DiffractionStudy)
+    return "diffraction" if diffraction else "exit_waves"
+
+
+AnyStudy = Annotated[
+    Annotated[Study, Tag("exit_waves")] | Annotated[DiffractionStudy, Tag("diffraction")],
+    Discriminator(study_model),
+]
+
+
 class Config(Section):
     """Everything that a run depends on."""
 
@@ -303,7 +270,7 @@ class Config(Section):
         description="false: the scale is too small for its numbers to mean anything, and every "
         "figure says so."
     )
-    studies: dict[str, Study] = Field(min_length=1, description="Rows of the workflow.")
+    studies: dict[str, AnyStudy] = Field(min_length=1, description="Rows of the workflow.")
 
 
 def parse(values: dict[str, Any]) -> Config:
@@ -316,7 +283,11 @@ def parse(values: dict[str, Any]) -> Config:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "config"
+            parts = problem["loc"]
+            # studies.<name>.<model>.…: the model that a study is validated by is no key.
+            if parts[:1] == ("studies",):
+                parts = parts[:2] + parts[3:]
+            key = ".".join(map(str, parts)) or "config"
             shown = json.dumps(problem["input"], default=str)
             # What disagrees inside a whole section is named, with its value, by the message.
             shown = f" = {shown}" if len(shown) < 80 else ""

@@ -7,12 +7,14 @@ import pytest
 def test_dry_run_of_every_scale(fresh, scale):
     jobs = fresh.planned("--configfile", f"config/{scale}.yaml")
     assert {"structures", "exit_waves", "train", "predict", "atoms", "evaluate"} <= set(jobs)
+    assert {"crystals", "diffraction", "figure_crystals", "figure_triplets"} <= set(jobs)
 
 
 def test_paper_scale_is_a_few_hundred_jobs(fresh):
     jobs = fresh.planned("--configfile", "config/config.yaml")
     assert jobs["structures"] == jobs["exit_waves"] == 24
-    assert sum(jobs.values()) < 200
+    assert jobs["crystals"] == jobs["diffraction"] == 220
+    assert sum(jobs.values()) < 700
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,7 @@ def test_paper_scale_is_a_few_hundred_jobs(fresh):
         ("studies: {graphene: {imaging: {focal_spread: {low: 0, high: 3.0e+4}}}}", "unit"),
         ("studies: {graphene: {imaging: {dose: {low: 10, high: 1}}}}", "low"),
         ("studies: {graphene: {datasets: [no_such_picture]}}", "no_such_picture"),
+        ("studies: {diffraction: {simulation: {size: 512}}}", "two thirds of gpts"),
     ],
 )
 def test_wrong_config_is_one_clear_error(fresh, text, named):

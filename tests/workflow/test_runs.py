@@ -107,6 +107,14 @@ CHANGES = {
         change_config("doses: [1.0e+4, 1.0e+5]", "doses: [1.0e+5]"),
         {"evaluate", "bounds", FIGURES},
     ),
+    "how crystals are drawn": (
+        change_module("structures/crystals.py"),
+        {"crystals", "diffraction", FIGURES},
+    ),
+    "the Ewald sphere": (
+        change_module("simulation/structure_factors.py"),
+        {"diffraction", FIGURES},
+    ),
     "the tile": (change_config("tile: 512", "tile: 256"), READING | {"evaluate", FIGURES}),
 }
 

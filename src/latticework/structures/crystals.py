@@ -228,6 +228,7 @@ def make_crystals(
     each = low_index + random
     last = (indices.stop - 1) // each
     drawn = drawn_crystals(seed, name, kind, held_out_prototypes)
+    drawn = tqdm(drawn, desc=f"{name}/{kind} crystals", unit="crystal", total=last + 1)
     crystals = dict(enumerate(itertools.islice(drawn, last + 1)))
     if last not in crystals:
         raise ValueError(
@@ -241,5 +242,5 @@ def make_crystals(
             low_index,
             stream(seed, f"{name}/{kind}/orientations", index // each, index % each),
         )
-        for index in tqdm(indices, desc=f"{name}/{kind} structures", unit="structure")
+        for index in indices
     ]
