@@ -26,6 +26,10 @@ rule structures:
 
 rule crystals:
     input:
+        frozen=lambda wildcards: CONFIG.studies[
+            wildcards.study
+        ].structures.parameters.frozen
+        or [],
         code=source_of("crystals.py"),
     output:
         f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",

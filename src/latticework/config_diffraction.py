@@ -18,6 +18,12 @@ class Crystals(Section):
         0.1, gt=0, lt=1, description="Share of the prototypes that is kept for the evaluation."
     )
 
+    frozen: str | None = Field(
+        None,
+        description="File of real crystals to draw from instead of prototypes, with its table "
+        "beside it: scripts/freeze_crystals.py writes both.",
+    )
+
     @model_validator(mode="after")
     def _some(self) -> "Crystals":
         if not self.low_index + self.random:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
-from pymatgen.core import Element
+from pymatgen.core import Element, Lattice, Structure
 
+from latticework.shards import ShardError
 from latticework.structures import crystals as crystals_module
 from latticework.structures import read_structures, write_structures
 from latticework.structures.crystals import (
@@ -22,9 +23,11 @@ from latticework.structures.crystals import (
     family,
     held_out_prototypes,
     make_crystals,
+    match_prototypes,
     oriented_crystal,
     zone_axes,
 )
+from latticework.structures.frozen import crystal_hash, freeze, read_frozen
 from latticework.structures.orientations import along_beam, fill_box
 
 SEED, NAME = 2018, "crystals"
@@ -52,7 +55,7 @@ def test_elements_are_replaced_within_their_family():
 
 
 def test_no_prototype_is_in_both_halves():
-    held_out = held_out_prototypes(SEED, NAME, 0.1)
+    held_out = held_out_prototypes(SEED, NAME, 0.1, [c.label for c in candidates()])
     assert len(held_out) == 24
     for kind in ("train", "heldout"):
         drawn = itertools.islice(drawn_crystals(SEED, NAME, kind, 0.1), 6)
@@ -173,3 +176,66 @@ def test_a_seed_draws_other_crystals(crystals):
     other = list(itertools.islice(drawn_crystals(SEED + 1, NAME, "train", 0.1), 12))
     same = {c.info["crystal"] for c in crystals} & {c.info["crystal"] for c in other}
     assert len(same) < 3
+
+
+def real_crystals():
+    """Three real materials and one that is no crystal of any prototype."""
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    caesium = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    copper = Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.61), ["Cu"], [[0, 0, 0]])
+    rng = np.random.default_rng(0)
+    mess = Structure(Lattice.from_parameters(5, 7, 9, 80, 95, 103), ["C"] * 9, rng.random((9, 3)))
+    return [("b-1", salt), ("a-2", caesium), ("c-3", copper), ("d-4", mess)]
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory):
+    path = tmp_path_factory.mktemp("frozen") / "real.extxyz"
+    freeze(path, match_prototypes(real_crystals()))
+    return path
+
+
+def test_real_crystals_are_matched_to_prototypes_and_reduced(frozen):
+    crystals = {c.info["crystal"].split("/")[1]: c for c in read_frozen(frozen)}
+    labels = {name: c.info["prototype"] for name, c in crystals.items()}
+    assert labels == {
+        "a-2": "AB_cP2_221_b_a",
+        "b-1": "AB_cF8_225_a_b",
+        "c-3": "A_cF4_225_a",
+    }
+    assert [len(crystals[name]) for name in sorted(crystals)] == [2, 2, 1]
+    assert crystals["b-1"].get_volume() == pytest.approx(5.64**3 / 4, rel=1e-6)
+
+
+def test_a_frozen_crystal_that_changed_is_refused(frozen, tmp_path):
+    for suffix in (".extxyz", ".csv"):
+        (tmp_path / f"copy{suffix}").write_bytes(frozen.with_suffix(suffix).read_bytes())
+    copy = tmp_path / "copy.extxyz"
+    assert len(read_frozen(copy)) == 3
+    copy.write_text(copy.read_text().replace("Cu ", "Ag "))
+    with pytest.raises(ShardError, match=r"found others for 1 ids, \['c-3'\]"):
+        read_frozen(copy)
+    copy.with_suffix(".csv").unlink()
+    with pytest.raises(ShardError, match="with their table"):
+        read_frozen(copy)
+
+
+def test_a_hash_does_not_see_rounding_errors():
+    atoms = bulk("Cu")
+    moved = atoms.copy()
+    moved.positions -= 1e-9
+    assert crystal_hash(moved) == crystal_hash(atoms)
+    moved.positions += 0.01
+    assert crystal_hash(moved) != crystal_hash(atoms)
+
+
+def test_structures_are_drawn_from_a_frozen_file(frozen):
+    parameters = {"low_index": 1, "random": 1, "held_out_prototypes": 0.3, "frozen": str(frozen)}
+    trained = make_crystals(SEED, NAME, "train", range(4), **parameters)
+    held_out = make_crystals(SEED, NAME, "heldout", range(2), **parameters)
+    names = [a.info["crystal"] for a in (*trained[::2], *held_out[::2])]
+    assert sorted(n.split("/")[1] for n in names) == ["a-2", "b-1", "c-3"]
+    with pytest.raises(ValueError, match="can be drawn"):
+        make_crystals(SEED, NAME, "heldout", range(2, 4), **parameters)

@@ -8,21 +8,24 @@ crystals with the symmetries and compositions of real ones, not real compounds. 
 
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import spglib
 from ase import Atoms
 from ase.data import atomic_numbers
 from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
+from pymatgen.analysis.prototypes.matcher import PrototypeDatabaseMatcher
 from pymatgen.core import Structure
 from pymatgen.core.structure_prediction.volume_predictor import DLSVolumePredictor
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from latticework.seeds import stream
+from latticework.structures.frozen import read_frozen
 from latticework.structures.orientations import along_beam
 
 # Elements that replace one another: those of a group, and the lanthanoids, without those that have
@@ -97,9 +100,11 @@ def candidates() -> tuple[Candidate, ...]:
     return tuple(sorted(found, key=lambda c: (c.label, c.entry, c.elements)))
 
 
-def held_out_prototypes(seed: int, name: str, share: float) -> frozenset[str]:
-    """Labels of the prototypes kept for the evaluation: a random `share` of all, at least one."""
-    labels = sorted({candidate.label for candidate in candidates()})
+def held_out_prototypes(
+    seed: int, name: str, share: float, labels: Iterable[str]
+) -> frozenset[str]:
+    """Labels that are kept for the evaluation: a random `share` of all, at least one."""
+    labels = sorted(set(labels))
     count = max(1, round(share * len(labels)))
     chosen = stream(seed, f"{name}/held-out prototypes").permutation(len(labels))[:count]
     return frozenset(labels[i] for i in chosen)
@@ -119,6 +124,17 @@ def drawing_order(pool: Sequence[Candidate], rng: np.random.Generator) -> list[C
     return [pool[i] for i in np.argsort(rng.exponential(size=len(pool)) / weights, kind="stable")]
 
 
+def reduced_cell(structure: Structure) -> Atoms:
+    """The primitive cell of a structure, with axes as short as may be (LLL)."""
+    primitive = structure.get_primitive_structure().get_reduced_structure("LLL")
+    return Atoms(
+        numbers=[atomic_numbers[site.specie.symbol] for site in primitive],
+        scaled_positions=primitive.frac_coords,
+        cell=primitive.lattice.matrix,
+        pbc=True,
+    )
+
+
 def build_crystal(candidate: Candidate) -> Atoms | None:
     """The primitive, reduced cell of a candidate, or None where atoms would come too near.
 
@@ -133,30 +149,52 @@ def build_crystal(candidate: Candidate) -> Atoms | None:
         # Elements without bond parameters are scaled by their atomic radii: nothing to warn of.
         warnings.simplefilter("ignore")
         structure.scale_lattice(DLSVolumePredictor().predict(structure))
-        structure = structure.get_primitive_structure().get_reduced_structure("LLL")
     radii = np.array([float(site.specie.atomic_radius) for site in structure])
     first, second, _, distances = structure.get_neighbor_list(2 * NEAREST * radii.max())
     if np.any(distances < NEAREST * (radii[first] + radii[second])):
         return None
-    atoms = Atoms(
-        numbers=[atomic_numbers[site.specie.symbol] for site in structure],
-        scaled_positions=structure.frac_coords,
-        cell=structure.lattice.matrix,
-        pbc=True,
-    )
+    atoms = reduced_cell(structure)
     atoms.info["crystal"] = f"{candidate.label}/{'-'.join(candidate.elements)}"
     atoms.info["prototype"] = candidate.label
     return atoms
 
 
-def drawn_crystals(seed: int, name: str, kind: str, held_out: float) -> Iterator[Atoms]:
+def match_prototypes(structures: Iterable[tuple[str, Structure]]) -> list[Atoms]:
+    """Reduced cells of those structures (id, structure) that have exactly one known prototype.
+
+    `info` has `id` and `prototype`. Matching is pymatgen's, blind to the elements.
+    """
+    matcher = PrototypeDatabaseMatcher(pd.DataFrame(AFLOW_PROTOTYPE_LIBRARY))
+    found = []
+    for name, structure in tqdm(structures, desc="prototypes", unit="structure"):
+        labels = {
+            match["tags"]["aflow"].strip() for match in matcher.get_prototypes(structure) or ()
+        }
+        if len(labels) == 1:
+            atoms = reduced_cell(structure)
+            atoms.info = {"id": name, "prototype": labels.pop()}
+            found.append(atoms)
+    return found
+
+
+def drawn_crystals(
+    seed: int, name: str, kind: str, held_out: float, frozen: str | None = None
+) -> Iterator[Atoms]:
     """Crystals of one kind ("train", "heldout") of a study in the order of drawing.
 
-    No crystal comes twice, and no prototype of one kind is a prototype of the other.
+    No crystal comes twice, and no prototype of one kind is a prototype of the other. `frozen`
+    names a file of real crystals, each equally likely: their prototypes are as common as there.
     """
-    kept = held_out_prototypes(seed, name, held_out)
+    rng = stream(seed, f"{name}/{kind}/crystals")
+    if frozen:
+        crystals = read_frozen(frozen)
+        kept = held_out_prototypes(seed, name, held_out, [c.info["prototype"] for c in crystals])
+        pool = [c for c in crystals if (c.info["prototype"] in kept) == (kind == "heldout")]
+        yield from (pool[i] for i in rng.permutation(len(pool)))
+        return
+    kept = held_out_prototypes(seed, name, held_out, [c.label for c in candidates()])
     pool = [c for c in candidates() if (c.label in kept) == (kind == "heldout")]
-    for candidate in drawing_order(pool, stream(seed, f"{name}/{kind}/crystals")):
+    for candidate in drawing_order(pool, rng):
         atoms = build_crystal(candidate)
         if atoms is not None:
             yield atoms
@@ -218,16 +256,18 @@ def make_crystals(
     low_index: int,
     random: int,
     held_out_prototypes: float,
+    frozen: str | None = None,
 ) -> list[Atoms]:
     """Structures number `indices` of one kind of a study, with a progress bar.
 
     A structure is a crystal in one orientation; every crystal has `low_index` + `random` of them
     in a row. It depends on its own number only: shards of any size hold the same structures.
+    `frozen` is a file of real crystals to draw from instead of prototypes (`structures.frozen`).
     Raises ValueError where there are not as many crystals as that.
     """
     each = low_index + random
     last = (indices.stop - 1) // each
-    drawn = drawn_crystals(seed, name, kind, held_out_prototypes)
+    drawn = drawn_crystals(seed, name, kind, held_out_prototypes, frozen)
     drawn = tqdm(drawn, desc=f"{name}/{kind} crystals", unit="crystal", total=last + 1)
     crystals = dict(enumerate(itertools.islice(drawn, last + 1)))
     if last not in crystals:
