@@ -7,8 +7,9 @@ from latticework.logs import tee
 
 tee(snakemake.log[0])
 arrays, attributes = shards.read(snakemake.input.patterns, "diffraction")
+names = attributes["crystals"]
 style.save(
-    triplets(arrays, attributes["crystals"], examples(arrays["zone_axis"])),
+    triplets(arrays, names, examples(arrays["zone_axis"], names)),
     snakemake.output.svg,
     snakemake.output.png,
     snakemake.output.csv,

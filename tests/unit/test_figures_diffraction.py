@@ -42,8 +42,9 @@ def test_a_crystal_in_many_orientations_counts_once(tmp_path):
 
 
 def test_examples_are_on_and_off_zone(shard):
-    assert examples(shard["zone_axis"]) == [1, 3, 0, 2]
-    assert examples(shard["zone_axis"][:2]) == [1, 0]
+    """The first of each crystal's."""
+    assert examples(shard["zone_axis"], ["B", "B", "A", "A", "A"]) == [1, 3, 0, 2]
+    assert examples(shard["zone_axis"], ["A"] * 5) == [1, 0]
 
 
 def test_triplets_have_a_row_an_orientation_and_a_line_a_pattern(shard):

@@ -34,6 +34,7 @@ def crystals(names: Sequence[str], numbers: Sequence[np.ndarray]) -> Drawn:
     values = np.array([counts[label] for label in labels])
     ax.bar(rank, values, width=1, color=style.SKY, edgecolor="white", linewidth=0.2)
     ax.set(xlabel="prototype, by rank", ylabel="crystals", xlim=(0.4, len(labels) + 0.6))
+    ax.yaxis.get_major_locator().set_params(integer=True)
     total = ax.twinx()
     total.plot(rank, values.cumsum() / values.sum(), color=style.VERMILLION)
     total.set(ylabel="share of all crystals", ylim=(0, 1.03))
@@ -57,10 +58,16 @@ def crystals(names: Sequence[str], numbers: Sequence[np.ndarray]) -> Drawn:
     )
 
 
-def examples(zone_axes: np.ndarray, count: int = 2) -> list[int]:
-    """Numbers of the first `count` orientations on a zone axis and of as many off one."""
+def examples(zone_axes: np.ndarray, names: Sequence[str], count: int = 2) -> list[int]:
+    """Numbers of an orientation on a zone axis of each of `count` crystals, and of one off it."""
     on_zone = zone_axes.any(axis=1)
-    return [int(i) for kind in (on_zone, ~on_zone) for i in np.flatnonzero(kind)[:count]]
+    crystals_of = np.unique(names, return_inverse=True)[1]
+    chosen = []
+    for kind in (on_zone, ~on_zone):
+        numbers = np.flatnonzero(kind)
+        first = np.unique(crystals_of[numbers], return_index=True)[1]
+        chosen += numbers[np.sort(first)[:count]].tolist()
+    return chosen
 
 
 def _show(ax: Axes, picture: np.ndarray, step: float, colours: str, low: float) -> None:
