@@ -1,5 +1,6 @@
 """FCU-Net: a complex U-Net on the spectrum of pattern and probe (Munshi 2022, Fig. 7)."""
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,7 +10,6 @@ from torch.nn.functional import interpolate
 from latticework.networks.complex_layers import (
     ComplexBatchNorm2d,
     ComplexConv2d,
-    MonteCarloDropout,
     correlation_spectrum,
     crop_centre,
     inverse_spectrum,
@@ -17,23 +17,10 @@ from latticework.networks.complex_layers import (
     pad_centre,
     parts,
 )
-from latticework.networks.unet import block, level_widths
+from latticework.networks.unet import block, convolution, level_widths, stages
 
-
-def complex_block(inputs: int, outputs: int, depth: int, dropout: float) -> nn.Sequential:
-    """Normalisation, then `depth` × [3 × 3 convolution, normalisation, CReLU, dropout], complex.
-
-    On separate parts a rectifier is the CReLU of eq. 4.
-    """
-    layers: list[nn.Module] = [ComplexBatchNorm2d(inputs)]
-    for source in (inputs, *[outputs] * (depth - 1)):
-        layers += [
-            ComplexConv2d(source, outputs),
-            ComplexBatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            MonteCarloDropout(dropout),
-        ]
-    return nn.Sequential(*layers)
+# On separate parts a rectifier is the CReLU of eq. 4.
+complex_block = partial(block, convolution=ComplexConv2d, normalisation=ComplexBatchNorm2d)
 
 
 class FCUNet(nn.Module):
@@ -68,17 +55,11 @@ class FCUNet(nn.Module):
         super().__init__()
         widths = level_widths(features, levels + 1)
         self.upsampling = upsampling
-        self.encoder = nn.ModuleList(
-            complex_block(inputs, outputs, depth, dropout)
-            for inputs, outputs in zip([1, *widths], widths, strict=False)
-        )
-        self.decoder = nn.ModuleList(
-            complex_block(deep + skip, skip, depth, dropout)
-            for deep, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
+        build = partial(complex_block, depth=depth, dropout=dropout)
+        self.encoder, self.decoder = stages(build, 1, widths)
         self.last = complex_block(features, features, depth, dropout)
         self.real = block(features, features, depth, dropout)
-        self.output = nn.Conv2d(features, 1, 3, padding=1)
+        self.output = convolution(features, 1)
 
     def upsample(self, x: torch.Tensor, ny: int, nx: int) -> torch.Tensor:
         """Maps (n, 2, features, ny/2, nx/2) at twice the sides."""

@@ -4,6 +4,8 @@ Real-valued: with max pooling the traditional U-Net, with spectral pooling the p
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -29,17 +31,38 @@ def level_widths(features: int, resolutions: int) -> list[int]:
     return [min(features * 2**level, MOST_FEATURES) for level in range(resolutions)]
 
 
-def block(inputs: int, outputs: int, depth: int, dropout: float) -> nn.Sequential:
+def convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    """3 × 3 convolution that keeps the sides."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def block(
+    inputs: int,
+    outputs: int,
+    depth: int,
+    dropout: float,
+    convolution: Callable[[int, int], nn.Module] = convolution,
+    normalisation: Callable[[int], nn.Module] = nn.BatchNorm2d,
+) -> nn.Sequential:
     """Normalisation, then `depth` × [3 × 3 convolution, normalisation, rectifier, dropout]."""
-    layers: list[nn.Module] = [nn.BatchNorm2d(inputs)]
+    layers = [normalisation(inputs)]
     for source in (inputs, *[outputs] * (depth - 1)):
         layers += [
-            nn.Conv2d(source, outputs, 3, padding=1),
-            nn.BatchNorm2d(outputs),
+            convolution(source, outputs),
+            normalisation(outputs),
             nn.ReLU(inplace=True),
             MonteCarloDropout(dropout),
         ]
     return nn.Sequential(*layers)
+
+
+def stages(
+    build: Callable[[int, int], nn.Module], inputs: int, widths: Sequence[int]
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Blocks of an encoder, finest first, and of a decoder with concatenated skips."""
+    encoder = [build(a, b) for a, b in pairwise([inputs, *widths])]
+    decoder = [build(deep + skip, skip) for deep, skip in pairwise(widths[::-1])]
+    return nn.ModuleList(encoder), nn.ModuleList(decoder)
 
 
 class UNet(nn.Module):
@@ -77,15 +100,9 @@ class UNet(nn.Module):
         widths = level_widths(features, levels + 1)
         self.pool = POOLINGS[pooling]
         self.channels, self.power = tuple(channels), power
-        self.encoder = nn.ModuleList(
-            block(inputs, outputs, depth, dropout)
-            for inputs, outputs in zip([len(self.channels), *widths], widths, strict=False)
-        )
-        self.decoder = nn.ModuleList(
-            block(deep + skip, skip, depth, dropout)
-            for deep, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
-        self.output = nn.Conv2d(features, 1, 3, padding=1)
+        build = partial(block, depth=depth, dropout=dropout)
+        self.encoder, self.decoder = stages(build, len(self.channels), widths)
+        self.output = convolution(features, 1)
 
     def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
         """Map (n, size, size) of patterns and probes (n, size, size)."""
