@@ -4,8 +4,8 @@
 
 One pass makes the potential once and takes all probes through it, with an exit plane at each
 thickness. The other way makes potential and multislice anew for each thickness, with all three
-probes in it. CPU seconds are
-given beside wall time: on a busy machine they are what the calculation costs.
+probes in it. CPU seconds are given beside wall time: on a busy machine they are what the
+calculation costs.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from latticework.structures.orientations import fill_box
 
 @contextmanager
 def reproducible_fft() -> Iterator[None]:
-    """FFTW twice as fast as numpy's FFT, without the timing that makes its last bits vary."""
+    """FFTW, faster than numpy's FFT, without the timing that makes its last bits vary."""
     with abtem.config.set({"fft": "fftw", "fftw.planning_effort": "FFTW_ESTIMATE"}):
         yield
 
