@@ -17,6 +17,7 @@ include: "rules/analysis.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/figures_diffraction.smk"
+include: "rules/provenance.smk"
 
 
 report: "report/workflow.rst"
@@ -25,14 +26,8 @@ report: "report/workflow.rst"
 rule all:
     default_target: True
     input:
-        expand(
-            f"{RESULTS}/evaluation/{{study}}/{{table}}.csv",
-            study=STUDIES,
-            table=["scores", "bounds", "real_pictures"],
-        ),
-        [atom_tables(study) for study in STUDIES],
-        [figure_files(study) for study in STUDIES],
-        [diffraction_files(study) for study in DIFFRACTION_STUDIES],
+        RESULT_FILES,
+        f"{RESULTS}/manifest.json",
 
 
 # Everything up to the trained networks: what a GPU node is needed for.

@@ -12,11 +12,13 @@ rule atoms:
         frames=f"{RESULTS}/analysis/{{dataset}}/{{study}}/frames.csv",
     log:
         f"logs/{RESULTS}/analysis/{{dataset}}/{{study}}/atoms.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/atoms/{{dataset}}/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(750),
+        runtime=minutes(10),
     params:
         epsilon=lookup_study("inference/epsilon"),
         threshold=lookup_study("inference/threshold"),
@@ -34,10 +36,12 @@ rule lattice:
         bonds=f"{RESULTS}/analysis/{{dataset}}/{{study}}/bonds.csv",
     log:
         f"logs/{RESULTS}/analysis/{{dataset}}/{{study}}/lattice.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/lattice/{{dataset}}/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(300),
+        runtime=minutes(10),
     script:
         "../scripts/lattice.py"

@@ -55,6 +55,17 @@ for study in STUDIES:
         )
 
 
+onstart:
+    # Before any job: hours of computing would end in a file that cannot be written.
+    folder = Path(RESULTS)
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise WorkflowError(
+            f"{RESULTS} cannot be written: {folder} is read-only for this user"
+        )
+
+
 wildcard_constraints:
     run=CONFIG.run,
     study=one_of(STUDIES),
@@ -67,6 +78,35 @@ def source_of(script):
     """The package's files that a script imports, as input: a changed module reruns its rules."""
     files = source_files(Path(workflow.basedir) / "scripts" / script, SOURCE_ROOT)
     return [os.path.relpath(path, workflow.basedir) for path in files]
+
+
+# MB: Snakemake itself, twice in every cluster job, is not in what benchmarks/ measures.
+SNAKEMAKE_MEMORY = 500
+
+
+def memory(peak):
+    """mem_mb: room for twice the measured peak (MB, max_rss), more with every attempt."""
+    return lambda wildcards, attempt: attempt * (SNAKEMAKE_MEMORY + 2 * peak)
+
+
+def minutes(measured):
+    """runtime: twice the minutes measured on a slow machine, more with every attempt."""
+    return lambda wildcards, attempt: attempt * 2 * measured
+
+
+def training(wildcards):
+    """Settings of a study's training."""
+    return CONFIG.studies[wildcards.study].training
+
+
+def processes(wildcards):
+    """Processes of a study's training, one a device."""
+    return training(wildcards).devices * training(wildcards).nodes
+
+
+def several(count):
+    """The count if it is more than one, else None: a resource that is not set."""
+    return count if count > 1 else None
 
 
 def shard_names(study, kind):
@@ -192,6 +232,16 @@ def others_at(stage, path):
     ]
 
 
+def figure_label(figure, shows):
+    """A result's line in the report, which sorts them: first the paper's figures by number.
+
+    One label and no more: where two results differ in a second, Snakemake makes it a switch
+    between them, and the page breaks.
+    """
+    place = figure if "Fig." in figure else f"Supplement, {figure}"
+    return {"figure": f"{place}: {shows}"}
+
+
 def in_report(name, caption, subcategory, figure, shows):
     """A figure's PNG, with its place and caption in the report."""
     return report(
@@ -199,5 +249,5 @@ def in_report(name, caption, subcategory, figure, shows):
         caption=f"../report/{caption}.rst",
         category=lambda wildcards: CONFIG.studies[wildcards.study].title,
         subcategory=subcategory,
-        labels={"figure": figure, "shows": shows},
+        labels=figure_label(figure, shows),
     )

@@ -8,11 +8,13 @@ rule fetch:
         directory(f"{RESULTS}/sources/{{dataset}}"),
     log:
         f"logs/{RESULTS}/sources/{{dataset}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/fetch/{{dataset}}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=500,
-        runtime=60,
+        mem_mb=memory(200),
+        runtime=minutes(20),
     params:
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
         missing_data=CONFIG.missing_data,
@@ -29,12 +31,12 @@ rule calibrate:
     log:
         f"logs/{RESULTS}/datasets/{{dataset}}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/datasets/{{dataset}}.tsv"
+        f"benchmarks/{RESULTS}/calibrate/{{dataset}}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(200),
+        runtime=minutes(5),
     params:
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
     script:

@@ -12,12 +12,12 @@ rule evaluate:
     log:
         f"logs/{RESULTS}/evaluation/{{study}}/evaluate.log",
     benchmark:
-        f"benchmarks/{RESULTS}/evaluation/{{study}}/evaluate.tsv"
+        f"benchmarks/{RESULTS}/evaluate/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory(1750),
+        runtime=minutes(240),
     params:
         evaluation=lookup_study("evaluation"),
         inference=lookup_study("inference"),
@@ -33,11 +33,13 @@ rule bounds:
         f"{RESULTS}/evaluation/{{study}}/bounds.csv",
     log:
         f"logs/{RESULTS}/evaluation/{{study}}/bounds.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/bounds/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(400),
+        runtime=minutes(20),
     params:
         simulation=lookup_study("simulation"),
         evaluation=lookup_study("evaluation"),
@@ -62,11 +64,13 @@ rule real_pictures:
         f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
     log:
         f"logs/{RESULTS}/evaluation/{{study}}/real_pictures.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/real_pictures/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(400),
+        runtime=minutes(10),
     params:
         names=lookup_study("datasets"),
         threshold=lookup_study("inference/threshold"),

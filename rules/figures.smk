@@ -16,11 +16,13 @@ rule figure_structures:
         csv=f"{FIGURES}fig4_structures.csv",
     log:
         f"logs/{FIGURES}fig4_structures.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_structures/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         parameters=lookup_study("structures/parameters"),
         seed=CONFIG.seed,
@@ -48,15 +50,18 @@ rule figure_training_example:
         csv=f"{FIGURES}fig5_training.csv",
     log:
         f"logs/{FIGURES}fig5_training.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_training_example/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         evaluation=lookup_study("evaluation"),
         tile=lookup_study("inference/tile"),
         overlap=lookup_study("inference/overlap"),
+        symmetries=lookup_study("inference/symmetries"),
         seed=CONFIG.seed,
         meaningful=CONFIG.meaningful,
     script:
@@ -79,11 +84,13 @@ rule figure_training_curve:
         csv=f"{FIGURES}training_curve.csv",
     log:
         f"logs/{FIGURES}training_curve.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_training_curve/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         loss=lookup_study("training/loss"),
         meaningful=CONFIG.meaningful,
@@ -108,11 +115,13 @@ rule figure_dose:
         csv=f"{FIGURES}dose.csv",
     log:
         f"logs/{FIGURES}dose.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_dose/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         radius=lookup_study("evaluation/radius"),
         meaningful=CONFIG.meaningful,
@@ -138,11 +147,13 @@ rule figure_peaks:
         csv=f"{FIGURES}fig6_peaks.csv",
     log:
         f"logs/{FIGURES}fig6_peaks.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_peaks/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         # px of the picture: clean sheet, its torn edge, and what lies on it.
         region=(80, 190, 430, 540),
@@ -172,11 +183,13 @@ rule figure_strain:
         csv=f"{FIGURES}fig7_strain.csv",
     log:
         f"logs/{FIGURES}fig7_strain.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_strain/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         dataset=HOLE,
         meaningful=CONFIG.meaningful,
@@ -203,11 +216,13 @@ rule figure_defect:
         csv=f"{FIGURES}flower.csv",
     log:
         f"logs/{FIGURES}flower.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_defect/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         meaningful=CONFIG.meaningful,
     script:
@@ -233,13 +248,15 @@ rule figure_contamination:
         csv=f"{FIGURES}contamination_{{page}}.csv",
     log:
         f"logs/{FIGURES}contamination_{{page}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_contamination/{{study}}/{{page}}.tsv"
     wildcard_constraints:
         page=r"\d+",
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         dataset=CONTAMINATION,
         numbers=lambda wildcards: (
@@ -270,15 +287,17 @@ rule figure_contamination_densities:
             caption="../report/contamination_densities.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="3 Real pictures",
-            labels={"figure": "contamination, table", "shows": "The same as numbers"},
+            labels=figure_label("contamination, table", "The same as numbers"),
         ),
     log:
         f"logs/{FIGURES}contamination_densities.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_contamination_densities/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         dataset=CONTAMINATION,
         meaningful=CONFIG.meaningful,
@@ -305,11 +324,13 @@ rule figure_out_of_distribution:
         csv=f"{FIGURES}out_of_distribution.csv",
     log:
         f"logs/{FIGURES}out_of_distribution.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_out_of_distribution/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         meaningful=CONFIG.meaningful,
     script:
@@ -330,18 +351,17 @@ rule figure_skipped:
             caption="../report/skipped.rst",
             category=lambda wildcards: CONFIG.studies[wildcards.study].title,
             subcategory="4 Data",
-            labels={
-                "figure": "skipped datasets",
-                "shows": "What could not be had, and why",
-            },
+            labels=figure_label("skipped datasets", "What could not be had, and why"),
         ),
     log:
         f"logs/{FIGURES}skipped.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_skipped/{{study}}.tsv"
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(400),
+        runtime=minutes(5),
     params:
         names=lookup_study("datasets"),
     script:

@@ -17,13 +17,15 @@ rule figure_crystals:
         csv=f"{FIGURES}fig6_crystals.csv",
     log:
         f"logs/{FIGURES}fig6_crystals.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_crystals/{{study}}.tsv"
     wildcard_constraints:
         study=one_of(DIFFRACTION_STUDIES),
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(160),
+        runtime=minutes(5),
     params:
         meaningful=CONFIG.meaningful,
     script:
@@ -46,13 +48,15 @@ rule figure_triplets:
         csv=f"{FIGURES}triplets.csv",
     log:
         f"logs/{FIGURES}triplets.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_triplets/{{study}}.tsv"
     wildcard_constraints:
         study=one_of(DIFFRACTION_STUDIES),
     conda:
         "../envs/figures.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=memory(1200),
+        runtime=minutes(5),
     params:
         meaningful=CONFIG.meaningful,
     script:

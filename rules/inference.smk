@@ -11,15 +11,16 @@ rule predict:
     log:
         f"logs/{RESULTS}/inference/{{dataset}}/{{study}}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/inference/{{dataset}}/{{study}}.tsv"
+        f"benchmarks/{RESULTS}/predict/{{dataset}}/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(1750),
+        runtime=minutes(20),
     params:
         tile=lookup_study("inference/tile"),
         overlap=lookup_study("inference/overlap"),
+        symmetries=lookup_study("inference/symmetries"),
         run=CONFIG.run,
     script:
         "../scripts/predict.py"

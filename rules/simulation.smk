@@ -10,12 +10,12 @@ rule exit_waves:
     log:
         f"logs/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.tsv"
+        f"benchmarks/{RESULTS}/exit_waves/{{study}}/{{kind}}-{{number}}.tsv"
     conda:
         "../envs/simulation.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(400),
+        runtime=minutes(10),
         gpu=lambda wildcards: int(
             CONFIG.studies[wildcards.study].simulation.device == "gpu"
         ),
@@ -35,14 +35,14 @@ rule diffraction:
     log:
         f"logs/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.tsv"
+        f"benchmarks/{RESULTS}/diffraction/{{study}}/{{kind}}-{{number}}.tsv"
     wildcard_constraints:
         study=one_of(DIFFRACTION_STUDIES),
     conda:
         "../envs/simulation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(3000),
+        runtime=minutes(15),
         gpu=lambda wildcards: int(
             CONFIG.studies[wildcards.study].simulation.device == "gpu"
         ),

@@ -13,8 +13,8 @@ rule structures:
     conda:
         "../envs/simulation.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=memory(150),
+        runtime=minutes(5),
     params:
         generator=lookup_study("structures/generator"),
         parameters=lookup_study("structures/parameters"),
@@ -36,14 +36,14 @@ rule crystals:
     log:
         f"logs/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.tsv"
+        f"benchmarks/{RESULTS}/crystals/{{study}}/{{kind}}-{{number}}.tsv"
     wildcard_constraints:
         study=one_of(DIFFRACTION_STUDIES),
     conda:
         "../envs/crystals.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=memory(160),
+        runtime=minutes(5),
     params:
         parameters=lookup_study("structures/parameters"),
         indices=shard_indices,

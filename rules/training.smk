@@ -13,18 +13,24 @@ rule train:
     log:
         f"logs/{RESULTS}/models/{{study}}/train.log",
     benchmark:
-        f"benchmarks/{RESULTS}/models/{{study}}/train.tsv"
+        f"benchmarks/{RESULTS}/train/{{study}}.tsv"
     conda:
         "../envs/learning.yaml"
-    threads: lambda wildcards: CONFIG.studies[wildcards.study].training.threads
+    # On one node; the processes of several devices share them.
+    threads: lambda wildcards: training(wildcards).threads * training(wildcards).devices
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=memory(3750),
+        runtime=minutes(480),
+        # Of all nodes together, as Slurm counts them.
         gpu=lambda wildcards: (
-            0
-            if CONFIG.studies[wildcards.study].training.accelerator == "cpu"
-            else CONFIG.studies[wildcards.study].training.devices
+            0 if training(wildcards).accelerator == "cpu" else processes(wildcards)
         ),
+        nodes=lambda wildcards: training(wildcards).nodes,
+        cpus_per_task=lambda wildcards: training(wildcards).threads,
+        # More than one process: Slurm reserves a task each, and the script starts them by srun.
+        tasks=lambda wildcards: several(processes(wildcards)),
+        tasks_per_gpu=lambda wildcards: several(processes(wildcards)) and 1,
+        mpi=lambda wildcards: several(processes(wildcards)) and "srun",
     params:
         structures=lookup_study("structures"),
         simulation=lookup_study("simulation"),

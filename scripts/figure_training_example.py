@@ -58,6 +58,7 @@ probabilities, sampling = predict(
     bank.box / size,
     tile=snakemake.params.tile,
     overlap=snakemake.params.overlap,
+    symmetries=snakemake.params.symmetries,
     device=best_device(),
 )
 style.save(

@@ -22,6 +22,7 @@ for number, (image, sampling) in enumerate(tqdm(pairs, desc="pictures", unit="pi
             sampling,
             tile=snakemake.params.tile,
             overlap=snakemake.params.overlap,
+            symmetries=snakemake.params.symmetries,
             device=best_device(),
         )
         maps[f"map_{number:04d}"] = shards.Array(probabilities, "1", ("class", "y", "x"))

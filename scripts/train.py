@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latticework import shards
 from latticework.learning import weights
+from latticework.learning.distributed import train_distributed
 from latticework.learning.training import Recipe, train
 from latticework.logs import tee
 
@@ -23,10 +24,12 @@ recipe = Recipe.model_validate(
     }
 )
 folder = Path(snakemake.output.weights).parent
-network, card = train(
+several = recipe.training.devices * recipe.training.nodes > 1
+network, card = (train_distributed if several else train)(
     recipe, snakemake.input.waves, snakemake.input.held_out, folder, snakemake.input.code
 )
 with shards.atomic(snakemake.output.card) as temporary:
     temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
 weights.save(snakemake.output.weights, network, card)
-shutil.rmtree(folder / "checkpoints")
+# One that outlived a killed driver may be at the same.
+shutil.rmtree(folder / "checkpoints", ignore_errors=True)

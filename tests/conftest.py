@@ -2,8 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
+from checkout import ROOT, Workflow
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +12,26 @@ def mirror() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no mirror of real pictures at {folder}; set LATTICEWORK_MIRROR")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path | None:
+    """The folder with real pictures for whole runs, or None."""
+    for folder in (os.environ.get("LATTICEWORK_MIRROR"), ROOT.parent / "shared/data"):
+        if folder and Path(folder, "hrtem").is_dir():
+            return Path(folder).resolve()
+    return None
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, pictures) -> Workflow:
+    """A workflow whose tiny run is complete. Tests that change it put everything back."""
+    workflow = Workflow(tmp_path_factory.mktemp("finished"), pictures)
+    workflow.run()
+    return workflow
+
+
+@pytest.fixture
+def fresh(tmp_path, pictures) -> Workflow:
+    """A workflow that never ran, in a checkout of its own."""
+    return Workflow(tmp_path, pictures)

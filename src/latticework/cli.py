@@ -1,4 +1,4 @@
-"""The command line: read one picture or movie with published weights, with no workflow."""
+"""The command line: read a picture with published weights; check a finished run's files."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from latticework.provenance import differences
 from latticework.shards import ShardError, write_csv
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -64,6 +65,7 @@ def predict_file(
     threshold: float = 0.5,
     tile: int = 512,
     overlap: int = 64,
+    symmetries: int = 1,
     device: str | None = None,
     progress: bool = True,
 ) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
@@ -95,6 +97,7 @@ def predict_file(
             sampling,
             tile=tile,
             overlap=overlap,
+            symmetries=symmetries,
             device=device or best_device(),
         )
         table = atoms_table(
@@ -146,13 +149,44 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--tile", type=int, default=512, metavar="PX", help="largest side read at once (512)"
     )
+    predict.add_argument(
+        "--symmetries",
+        type=int,
+        choices=(1, 4, 8),
+        default=4,
+        help="turns and mirror images to read and average: 8 is steadiest, 1 fastest (4)",
+    )
     predict.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there)")
     predict.add_argument("--quiet", action="store_true", help="no progress bar")
+    predict.set_defaults(run=run_predict)
+    verify = commands.add_parser(
+        "verify",
+        help="compare a run's files with its manifest",
+        description="Recompute the sha256 of a run's results, and of the code, configuration and "
+        "weights that made them, and print one line for each file that differs from the run's "
+        "manifest.json. The exit code is 0 if none does, 1 if one does.",
+    )
+    verify.add_argument("folder", type=Path, metavar="RUN", help="results/<run>")
+    verify.add_argument(
+        "--checkout",
+        type=Path,
+        metavar="FOLDER",
+        help="where the code is (default: two folders above RUN)",
+    )
+    verify.set_defaults(run=run_verify)
     return parser
 
 
-def run_predict(arguments: argparse.Namespace) -> None:
-    """Check the options, predict, write the table and say what was found."""
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Say which files of a run differ from its manifest: 0 if none does, else 1."""
+    checkout = arguments.checkout or arguments.folder.resolve().parents[1]
+    lines = differences(arguments.folder, checkout)
+    print("\n".join(lines) if lines else f"{arguments.folder}: as in its manifest")
+    return 1 if lines else 0
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    """Check the options, predict, write the table and say what was found: 0."""
     if not 0 < arguments.threshold <= 1:
         raise InputError(f"--threshold {arguments.threshold}: a probability above 0, at most 1")
     if arguments.pixel_size is not None and not 0.005 <= arguments.pixel_size <= 5:
@@ -167,6 +201,7 @@ def run_predict(arguments: argparse.Namespace) -> None:
         pixel_size=arguments.pixel_size,
         threshold=arguments.threshold,
         tile=arguments.tile,
+        symmetries=arguments.symmetries,
         device=arguments.device,
         progress=not arguments.quiet,
     )
@@ -179,18 +214,19 @@ def run_predict(arguments: argparse.Namespace) -> None:
 
         save_overlay(arguments.overlay, frames[0], table[table["frame"] == 0])
         print(f"atoms on the picture: {arguments.overlay}")
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point: 0, or 2 with one line on standard error for input that cannot be used."""
+    """Entry point: the command's exit code, or 2 with one line on standard error for input that
+    cannot be used."""
     arguments = build_parser().parse_args(argv)
     try:
-        run_predict(arguments)
+        return arguments.run(arguments)
     except (ValueError, ShardError, OSError, RuntimeError) as error:
         message = " ".join(str(error).split())
         print(f"latticework: {message}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -175,6 +175,11 @@ class Inference(Section):
     )
     tile: int = Field(512, gt=63, description="Largest side that a network sees at once, px.")
     overlap: int = Field(64, ge=0, description="Between tiles, px.")
+    symmetries: Literal[1, 4, 8] = Field(
+        1,
+        description="A picture is read in that many turns and mirror images, and the mean is "
+        "taken: steadier, and as many times slower.",
+    )
     epsilon: float = Field(0.995, gt=0, lt=1, description="Background above is empty (§2.5).")
     threshold: float = Field(0.5, ge=0, description="t of eq. 8.")
 

@@ -1,6 +1,7 @@
 """The only reader and writer of our HDF5 files: atomic, versioned, self-describing."""
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -41,7 +42,8 @@ class Array:
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` only if the block succeeds.
 
-    A killed or failed job leaves nothing that looks finished.
+    A killed or failed job leaves nothing that looks finished. OSError, of a full disk say, names
+    `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # A write that fails does not say where it did.
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,7 +90,9 @@ def write(
     `attributes` must be JSON types; a study's file has `study`, `run` and `config_hash`.
     Bit-identical for identical input: no time stamps, fixed order.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    # In memory first: on a full disk the HDF5 library would crash on its way out.
+    image = io.BytesIO()
+    with h5py.File(image, "w", libver="latest") as file:
         file.attrs["format"] = f"latticework/{kind}"
         file.attrs["version"] = VERSION
         file.attrs["software"] = json.dumps(software())
@@ -99,6 +108,8 @@ def write(
             if array.ragged:
                 lengths = np.array([len(item) for item in array.data], dtype=np.int64)
                 dataset.attrs["lengths"] = lengths
+    with atomic(path) as temporary:
+        temporary.write_bytes(image.getbuffer())
 
 
 def read(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rattler import MatchSpec
 
 from latticework.sources import source_files
 
@@ -25,9 +26,14 @@ IMPORTED = {
 }
 
 
+def specs(path):
+    """What an environment file asks for, as conda reads it; strict: nothing is guessed."""
+    return [MatchSpec(s, strict=True) for s in yaml.safe_load(path.read_text())["dependencies"]]
+
+
 def pins(path):
     """Package → version of an environment file."""
-    return dict(spec.split("=") for spec in yaml.safe_load(path.read_text())["dependencies"])
+    return {spec.name.normalized: str(spec.version).removeprefix("==") for spec in specs(path)}
 
 
 def rules():
@@ -55,8 +61,21 @@ def third_party(path):
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda p: p.stem)
-def test_pins_are_exact_and_are_the_tested_versions(path):
-    assert yaml.safe_load(path.read_text())["channels"] == ["conda-forge", "nodefaults"]
+def test_an_environment_is_channels_and_exact_pins_alone(path):
+    content = yaml.safe_load(path.read_text())
+    assert set(content) == {"channels", "dependencies"}
+    assert content["channels"] == ["conda-forge", "nodefaults"]
+    assert all(isinstance(spec, str) for spec in content["dependencies"])
+    assert len(pins(path)) == len(content["dependencies"])
+    for spec in specs(path):
+        # One version, no pattern, no range; no build, which would tie it to a platform.
+        assert re.fullmatch(r"==\d+(\.\d+)+", str(spec.version)), spec
+        assert spec.build is None
+        assert spec.channel is None
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda p: p.stem)
+def test_pins_are_the_tested_versions(path):
     for package, pinned in pins(path).items():
         if package == "python":
             assert re.fullmatch(r"3\.\d+\.\d+", pinned)

@@ -1,7 +1,9 @@
 """Weights are read safely, and training learns, resumes, and is the same every time."""
 
+import copy
 import json
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from latticework.config import Range
 from latticework.imaging.augmentation import wave_bank
 from latticework.learning import module as module_file
 from latticework.learning.data import load_wave_bank
+from latticework.learning.distributed import DistributedError, train_distributed
 from latticework.learning.module import LOSSES, ClassMapModule, blend, learning_rate_factor
 from latticework.learning.training import Recipe, resolved_precision, train
 from latticework.learning.weights import WeightsError, load, save
@@ -318,3 +321,64 @@ def test_precision_follows_the_processor_only_where_asked(monkeypatch, amx, expe
 def test_a_recipe_is_one_fingerprint():
     assert config.fingerprint(recipe()) == config.fingerprint(recipe())
     assert config.fingerprint(recipe()) != config.fingerprint(recipe(steps=7))
+
+
+# Several processes
+
+
+def one_process_with_all_shares(module, steps, count):
+    """Train without Lightning: mean gradient of `count` shares of every step, one after another.
+
+    Running statistics follow the first share alone, as those of the first of several processes.
+    """
+    setup = module.configure_optimizers()
+    optimizer, schedule = setup["optimizer"], setup["lr_scheduler"]["scheduler"]
+    module.train()
+    for step in range(steps):
+        for share in range(count):
+            made = module.make_pictures(
+                module.bank, "step", step * count + share, module.ranges_at(step)
+            )
+            (module.score_pictures(made) / count).backward()
+            if share == 0:
+                statistics = {n: b.clone() for n, b in module.network.named_buffers()}
+        for name, buffer in module.network.named_buffers():
+            buffer.copy_(statistics[name])
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+    return module.network
+
+
+def test_two_processes_give_the_weights_of_one_that_makes_both_shares(shard, tmp_path, monkeypatch):
+    two, card = train_distributed(recipe(devices=2), [shard], [shard], tmp_path / "two")
+    built = []
+    with monkeypatch.context() as patch:
+        patch.setattr(lightning.Trainer, "fit", lambda self, module, *_, **__: built.append(module))
+        train(recipe(), [shard], [shard], tmp_path / "one")
+    initial = copy.deepcopy(built[0].network)
+    one = one_process_with_all_shares(built[0], steps=6, count=2)
+    assert card["training"]["devices"] == 2
+    assert state(two).keys() == state(one).keys()
+    for name, expected in state(one).items():
+        torch.testing.assert_close(state(two)[name], expected, rtol=1e-4, atol=1e-5)
+    # The training did something, and a single share would have done something else.
+    alone, _ = train(recipe(), [shard], [shard], tmp_path / "alone")
+    for other in (initial, alone):
+        difference = max(
+            float((state(two)[name] - tensor.detach()).abs().max())
+            for name, tensor in other.named_parameters()
+        )
+        assert difference > 1e-3
+
+
+def test_a_process_that_fails_is_an_error(shard, tmp_path, capfd):
+    with pytest.raises(DistributedError, match="2 x 1 processes failed"):
+        train_distributed(recipe(devices=2), [tmp_path / "missing.h5"], [shard], tmp_path)
+    assert "missing.h5" in capfd.readouterr().out
+
+
+def test_several_nodes_need_slurm(shard, tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(DistributedError, match="nodes = 2: several nodes need Slurm"):
+        train_distributed(recipe(nodes=2), [shard], [shard], tmp_path)

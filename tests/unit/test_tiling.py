@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latticework.inference.prediction import symmetric_softmax
 from latticework.inference.tiling import predict_tiled, tiles
 
 MULTIPLE = 8
@@ -92,3 +93,19 @@ def test_tiles_that_do_not_fit_are_refused(tile, overlap):
 def test_a_function_of_another_size_is_refused():
     with pytest.raises(ValueError, match="expected"):
         predict_tiled(lambda stack: stack[..., 1:], np.ones((64, 64)), tile=64, overlap=0)
+
+
+@pytest.mark.parametrize("symmetries", [1, 4, 8])
+def test_the_mean_over_symmetries_turns_with_the_picture(symmetries):
+    network = pooling_network(1, radius=3)
+    pictures = torch.from_numpy(np.random.default_rng(1).normal(size=(2, 1, 48, 96))).float()
+    with torch.inference_mode():
+        read = symmetric_softmax(network, pictures, symmetries)
+        turned = symmetric_softmax(network, torch.rot90(pictures, 1, (-2, -1)), symmetries)
+        mirrored = symmetric_softmax(network, pictures.flip(-1), symmetries)
+    assert torch.allclose(read.sum(dim=1), torch.ones(()))
+    same = torch.allclose(torch.rot90(read, 1, (-2, -1)), turned, atol=1e-6)
+    assert same == (symmetries > 1)
+    assert torch.allclose(read.flip(-1), mirrored, atol=1e-6) == (symmetries == 8)
+    if symmetries == 1:
+        torch.testing.assert_close(read, network(pictures).softmax(dim=1))

@@ -1,5 +1,7 @@
 """Every configuration plans; a wrong one is refused before any job starts."""
 
+import re
+
 import pytest
 
 
@@ -10,11 +12,28 @@ def test_dry_run_of_every_scale(fresh, scale):
     assert {"crystals", "diffraction", "figure_crystals", "figure_triplets"} <= set(jobs)
 
 
-def test_paper_scale_is_a_few_hundred_jobs(fresh):
-    jobs = fresh.planned("--configfile", "config/config.yaml")
-    assert jobs["structures"] == jobs["exit_waves"] == 24
-    assert jobs["crystals"] == jobs["diffraction"] == 220
-    assert sum(jobs.values()) < 700
+def resources(text):
+    """Rule → what its first job of a dry run asks for."""
+    found = {}
+    for block in re.split(r"^(?=(?:local)?rule )", text, flags=re.MULTILINE)[1:]:
+        name = re.match(r"(?:local)?rule (\w+):", block)[1]
+        asked = re.search(r"^    resources: (.*)$", block, re.MULTILINE)[1]
+        found.setdefault(name, dict(pair.split("=") for pair in asked.split(", ")))
+    return found
+
+
+def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
+    scale = ("--configfile", "config/config.yaml")
+    text = fresh.dry_run(*scale)
+    assert int(re.search(r"^total\s+(\d+)$", text, re.MULTILINE)[1]) <= 5000
+    assert len(re.findall(r"^(?:local)?rule diffraction:", text, re.MULTILINE)) == 220
+    first, second = resources(text), resources(fresh.dry_run("--attempt", "2", *scale))
+    assert first["train"]["gpu"] == "1"
+    assert first["exit_waves"]["gpu"] == "0"
+    del first["all"]
+    for rule, asked in first.items():
+        for key in ("mem_mb", "runtime"):
+            assert int(second[rule][key]) == 2 * int(asked[key]) > 0, rule
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def evaluate(
                 bank.box / size,
                 tile=inference.tile,
                 overlap=inference.overlap,
+                symmetries=inference.symmetries,
                 device=device,
             )
             scored = score_structure(probabilities, pixel, atoms, settings, inference)

@@ -15,6 +15,7 @@ from latticework.figures.style import Drawn, notice, styled
 GRAPHENE_DENSITY = 38.2
 ALLOWED_DENSITY = 1.0
 COLUMNS = 3
+GALLERY_DPI = 130  # pages of noisy pictures are what makes a report large
 INSIDE, OUTSIDE = "density inside the mask", "density outside of the mask"
 
 
@@ -25,7 +26,7 @@ def _detections(ax: Axes, frame: Frame, atoms: pd.DataFrame) -> None:
         return
     style.show_picture(ax, frame.image, frame.sampling, frame.window)
     positions = atoms[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
-    style.discs(ax, positions, 0.9, facecolors=style.SKY)
+    style.discs(ax, positions, 0.6, facecolors=style.SKY)
     if frame.mask is not None and frame.mask.any():
         y, x = (np.arange(length) * frame.sampling for length in frame.mask.shape)
         ax.contour(x, y, frame.mask, levels=[0.5], colors=style.ORANGE, linewidths=1.2)
@@ -50,7 +51,7 @@ def contamination(
         return notice(pictures.title, pictures.problem)
     table = density_table(checks)
     rows = -(-len(numbers) // COLUMNS)
-    figure = Figure(figsize=(10, 3.65 * rows))
+    figure = Figure(figsize=(10, 3.65 * rows), dpi=GALLERY_DPI)
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()

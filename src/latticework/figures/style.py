@@ -41,7 +41,7 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "figure.dpi": 200,
-    "savefig.dpi": 200,
+    "savefig.dpi": "figure",
     "savefig.bbox": "tight",
     "savefig.pad_inches": 0.08,
     "figure.constrained_layout.use": True,

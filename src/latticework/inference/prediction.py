@@ -22,6 +22,26 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def symmetric_softmax(
+    network: torch.nn.Module, pictures: torch.Tensor, symmetries: int
+) -> torch.Tensor:
+    """Class probabilities (n, classes, ny, nx) of pictures (n, frames, ny, nx).
+
+    The mean over the first `symmetries` of the eight symmetries of the square: 1 reads the
+    pictures as they are, 4 in all quarter turns, 8 their mirror images as well. Training draws
+    from all eight, so that the network has no reason to answer them differently: the mean removes
+    what is due to chance in its weights.
+    """
+    total = torch.zeros((), device=pictures.device)
+    for element in range(symmetries):
+        turned = pictures.transpose(-1, -2) if element >= 4 else pictures
+        turned = torch.rot90(turned, element % 4, dims=(-2, -1))
+        read = network(turned.contiguous(memory_format=torch.channels_last)).softmax(dim=1)
+        back = torch.rot90(read, -(element % 4), dims=(-2, -1))
+        total = total + (back.transpose(-1, -2) if element >= 4 else back)
+    return total / symmetries
+
+
 def probability_map(
     network: torch.nn.Module,
     normalised: np.ndarray,
@@ -29,14 +49,14 @@ def probability_map(
     tile: int,
     overlap: int,
     multiple: int,
+    symmetries: int = 1,
     device: torch.device | str = "cpu",
 ) -> np.ndarray:
     """Class probabilities (classes, ny, nx) of a normalised picture (frames, ny, nx), in tiles."""
     network = network.to(device)
 
     def classify(stack: np.ndarray) -> torch.Tensor:
-        pictures = torch.from_numpy(stack).to(device, memory_format=torch.channels_last)
-        return network(pictures).softmax(dim=1)
+        return symmetric_softmax(network, torch.from_numpy(stack).to(device), symmetries)
 
     with torch.inference_mode():
         return predict_tiled(
@@ -52,6 +72,7 @@ def predict(
     *,
     tile: int = 512,
     overlap: int = 64,
+    symmetries: int = 1,
     device: torch.device | str = "cpu",
 ) -> tuple[np.ndarray, float]:
     """Probability map of one picture, or of one focal series.
@@ -69,6 +90,8 @@ def predict(
         Å per px.
     tile, overlap
         px at the network's scale.
+    symmetries
+        1, 4 or 8: see `symmetric_softmax`.
 
     Returns
     -------
@@ -92,6 +115,7 @@ def predict(
         tile=tile,
         overlap=overlap,
         multiple=2 ** card["network"]["depth"],
+        symmetries=symmetries,
         device=device,
     )
     return probabilities, target

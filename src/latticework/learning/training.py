@@ -56,7 +56,8 @@ class LastCheckpoint(lightning.Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        temporary = self.path.with_suffix(".partial")
+        # Of this process alone: one that outlived a killed driver may still be writing its own.
+        temporary = self.path.with_suffix(f".{os.getpid()}.partial")
         trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
             os.replace(temporary, self.path)
@@ -144,6 +145,8 @@ def train(
         precision=resolved_precision(settings.precision, settings.accelerator),
         max_steps=settings.steps,
         deterministic=True,
+        # Step numbers are not shared out: every process makes its own share of every step.
+        use_distributed_sampler=False,
         logger=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,
@@ -162,5 +165,6 @@ def train(
         ckpt_path=last if last.exists() else None,
     )
     # A training that was killed after its last checkpoint has nothing left to log.
-    history.write()
+    if trainer.is_global_zero:
+        history.write()
     return module.network, recipe.card()

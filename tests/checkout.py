@@ -5,10 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "rules", "scripts", "src", "config", "envs", "profiles", "report", "models")
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = (
+    *("Snakefile", "rules", "scripts", "src", "config", "envs", "profiles", "slurm"),
+    *("report", "models"),
+)
+
+# What a run is judged by; figures are drawn from these.
+TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
 # Real pictures cost most of a run's time; two of them show all that there is to show.
 FEW_PICTURES = """\
@@ -26,15 +33,20 @@ class Workflow:
         self.folder = folder
         for part in PARTS:
             source = ROOT / part
-            if source.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            if source.is_symlink():
+                (folder / part).symlink_to(source.readlink())
+            elif source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "site.yaml")
                 shutil.copytree(source, folder / part, ignore=ignored)
             elif source.exists():
                 shutil.copy(source, folder / part)
         (folder / "few.yaml").write_text(FEW_PICTURES.format(mirror=mirror or "null"))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--quiet", "progress", "--cores", "2"]
+        # A plain option ends the list of what is to be quiet.
+        snakemake = [sys.executable, "-m", "snakemake", "--quiet", "progress", "--rerun-incomplete"]
+        if not {"--cores", "--profile"} & set(arguments):
+            snakemake += ["--cores", "2"]
         if "--configfile" not in arguments:
             # Last, since Snakemake takes every word after it for another config file.
             arguments = (*arguments, "--configfile", "config/tiny.yaml", "few.yaml")
@@ -43,11 +55,15 @@ class Workflow:
     def environment(self) -> dict[str, str]:
         # The copy's own modules, not those of the checkout that the tests run in.
         return {
-            k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "LATTICEWORK_MIRROR")
+            k: v
+            for k, v in os.environ.items()
+            if k != "PYTHONPATH" and not k.startswith("LATTICEWORK_")
         }
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake to its end; its output is in the error if it fails."""
+    def run(
+        self, *arguments: str, check: bool = True, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end, at most `timeout` s; an error shows its output."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -55,6 +71,7 @@ class Workflow:
             capture_output=True,
             text=True,
             check=False,
+            timeout=timeout,
         )
         if check and done.returncode:
             raise AssertionError(f"snakemake failed:\n{done.stdout[-5000:]}\n{done.stderr[-5000:]}")
@@ -71,8 +88,8 @@ class Workflow:
             start_new_session=True,
         )
 
-    def planned(self, *arguments: str) -> dict[str, int]:
-        """Rules that a dry run would execute, with their number of jobs."""
+    def dry_run(self, *arguments: str) -> str:
+        """What Snakemake says that it would do."""
         command = [a for a in self.command("-n", *arguments) if a not in ("--quiet", "progress")]
         done = subprocess.run(
             command,
@@ -82,12 +99,32 @@ class Workflow:
             text=True,
             check=True,
         )
-        text = done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rules that a dry run would execute, with their number of jobs."""
+        text = self.dry_run(*arguments)
         if "Job stats:" not in text:
             return {}
         table = text.split("Job stats:")[1].split("\n\n")[0]
         jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
         return {rule: n for rule, n in jobs.items() if rule not in ("all", "total")}
+
+    def scripts(self) -> list[int]:
+        """Processes that run a script of one of the workflow's rules."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if f"{self.folder}/.snakemake/scripts/" in path.read_text(errors="replace"):
+                    found.append(int(path.parent.name))
+        return sorted(found)
+
+    def differing(self, other: "Workflow", *suffixes: str) -> list[str]:
+        """Results with the given endings that are not the same bytes in both, or in one only."""
+        mine, others = self.files(*suffixes), other.files(*suffixes)
+        return sorted(
+            name for name in mine.keys() | others.keys() if mine.get(name) != others.get(name)
+        )
 
     def files(self, *suffixes: str) -> dict[str, bytes]:
         """Contents of all results with the given endings, by path."""

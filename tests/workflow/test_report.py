@@ -1,0 +1,95 @@
+"""The report, in a real browser: every figure in its place, with its caption."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+# Opens every subcategory and every result of the report as a reader would, and writes what is
+# shown into the page.
+READER = """\
+<script>
+const seen = {errors: [], lists: {}, results: {}};
+window.addEventListener("error", event => seen.errors.push(String(event.message)));
+const pause = () => new Promise(resolve => setTimeout(resolve, 100));
+(async () => {
+  await pause();
+  seen.start = document.body.innerText;
+  for (const category of Object.keys(categories).sort()) {
+    for (const subcategory of Object.keys(categories[category]).sort()) {
+      app.setView({navbarMode: "category", category, subcategory});
+      await pause();
+      app.setView({navbarMode: "subcategory", category, subcategory});
+      await pause();
+      const rows = [...document.querySelectorAll("tbody tr")];
+      seen.lists[subcategory] = rows.map(row => row.cells[0].innerText.trim());
+      for (const path of categories[category][subcategory]) {
+        app.showResultInfo(path);
+        await pause();
+        const shown = {text: document.body.innerText};
+        if (path.endsWith(".png")) {
+          app.setView({content: "img", contentPath: results[path].data_uri, resultPath: path});
+          await pause();
+          const pictures = [...document.querySelectorAll("img")];
+          shown.width = Math.max(0, ...pictures.map(picture => picture.naturalWidth));
+        }
+        seen.results[path] = shown;
+      }
+    }
+  }
+  const found = document.createElement("pre");
+  found.id = "seen";
+  found.textContent = JSON.stringify(seen);
+  document.body.appendChild(found);
+})();
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(finished, tmp_path_factory):
+    """What a browser shows of the finished run's report."""
+    browser = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
+    if browser is None:
+        pytest.skip("no chromium (Debian's package of that name) to open the report in")
+    folder = tmp_path_factory.mktemp("report")
+    finished.run("--report", str(folder / "report.html"))
+    # Scripts in the page have the words "</body>" in them, too.
+    start, end = (folder / "report.html").read_text().rsplit("</body>", 1)
+    (folder / "read.html").write_text(f"{start}{READER}</body>{end}")
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"]
+    options += ["--virtual-time-budget=60000", "--dump-dom", (folder / "read.html").as_uri()]
+    done = subprocess.run(
+        [browser, *options], capture_output=True, text=True, check=True, timeout=300
+    )
+    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return json.loads(html.unescape(found[1]))
+
+
+def test_the_report_opens_without_an_error(seen):
+    assert seen["errors"] == []
+    assert "atoms → waves → pictures" in " ".join(seen["start"].split()).lower()
+
+
+def test_figures_are_in_the_order_of_the_papers(seen):
+    assert list(seen["lists"]) == ["1 Training", "2 Scores", "3 Real pictures", "4 Data"]
+    assert seen["lists"]["1 Training"] == [
+        "Madsen 2018, Fig. 4: How a training structure is made",
+        "Madsen 2018, Fig. 5: One lesson: structure, picture, truth, prediction",
+        "Supplement, training curve: Loss against step",
+    ]
+    for figures in seen["lists"].values():
+        of_papers = [name for name in figures if "Fig." in name]
+        assert figures[: len(of_papers)] == sorted(of_papers)
+
+
+def test_every_figure_is_shown_with_its_caption(seen, finished):
+    figures = [path for path in seen["results"] if path.endswith(".png")]
+    assert len(figures) == 6
+    for path in figures:
+        assert seen["results"][path]["width"] > 400, path
+        assert "How to judge it" in seen["results"][path]["text"], path
