@@ -18,6 +18,7 @@ include: "rules/evaluation.smk"
 include: "rules/movies.smk"
 include: "rules/figures.smk"
 include: "rules/figures_particles.smk"
+include: "rules/figures_diffraction.smk"
 include: "rules/provenance.smk"
 
 

@@ -27,9 +27,27 @@ except (settings.ConfigError, RegistryError) as error:
 config.update(CONFIG.model_dump(mode="json"))
 
 RESULTS = f"results/{CONFIG.run}"
-STUDIES = list(CONFIG.studies)
+
+
+def studies_by(method):
+    """Names of the studies that simulate by a method."""
+    return [
+        study
+        for study, section in CONFIG.studies.items()
+        if section.simulation.method == method
+    ]
+
+
+def one_of(names):
+    """A wildcard's pattern for one of several names; nothing for none."""
+    return "|".join(names) or "(?!)"
+
+
+STUDIES = studies_by("exit_waves")
+DIFFRACTION_STUDIES = studies_by("diffraction")
 MOVIE_NAMES = []
-for study, section in CONFIG.studies.items():
+for study in STUDIES:
+    section = CONFIG.studies[study]
     MOVIE_NAMES += section.movies.names
     for key, names in (
         ("datasets", section.datasets),
@@ -59,9 +77,9 @@ onstart:
 
 wildcard_constraints:
     run=CONFIG.run,
-    study="|".join(STUDIES),
+    study=one_of(STUDIES),
     dataset="|".join(REGISTRY),
-    movie="|".join(MOVIE_NAMES) or "none",
+    movie=one_of(MOVIE_NAMES),
     kind="train|heldout",
     number=r"\d{4}",
 
@@ -271,6 +289,23 @@ def figure_files(study):
             for ending in ("svg", "png", "csv")
         ),
         f"{folder}skipped.csv",
+    ]
+
+
+def diffraction_files(study):
+    """The library of a diffraction study, and the figures of it."""
+    folder = FIGURES.format(study=study)
+    return [
+        *(
+            f"{RESULTS}/simulations/{study}/{name}.h5"
+            for kind in ("train", "heldout")
+            for name in shard_names(study, kind)
+        ),
+        *(
+            f"{folder}{name}.{ending}"
+            for name in ("fig6_crystals", "triplets")
+            for ending in ("svg", "png", "csv")
+        ),
     ]
 
 

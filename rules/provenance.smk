@@ -9,6 +9,7 @@ RESULT_FILES = [
     *(path for study in STUDIES for path in atom_tables(study)),
     *(path for study in STUDIES for path in figure_files(study)),
     *(path for study in STUDIES for path in movie_scores(study)),
+    *(path for study in DIFFRACTION_STUDIES for path in diffraction_files(study)),
 ]
 
 

@@ -22,3 +22,31 @@ rule structures:
         seed=CONFIG.seed,
     script:
         "../scripts/structures.py"
+
+
+rule crystals:
+    input:
+        frozen=lambda wildcards: CONFIG.studies[
+            wildcards.study
+        ].structures.parameters.frozen
+        or [],
+        code=source_of("crystals.py"),
+    output:
+        f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
+    log:
+        f"logs/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/crystals/{{study}}/{{kind}}-{{number}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/crystals.yaml"
+    resources:
+        mem_mb=memory(160),
+        runtime=minutes(5),
+    params:
+        parameters=lookup_study("structures/parameters"),
+        indices=shard_indices,
+        seed=CONFIG.seed,
+    script:
+        "../scripts/crystals.py"

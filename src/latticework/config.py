@@ -10,66 +10,31 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from latticework.config_base import (
+    Integers,
+    Lengths,
+    Positive,
+    Range,
+    Section,
+    Sharded,
+    ascending,
+    bounded,
+)
+from latticework.config_diffraction import DiffractionStudy
 
 
 class ConfigError(ValueError):
     """One message naming every wrong key, its value, and what is allowed."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Range(Section):
-    """Limits from which an imaging parameter is drawn."""
-
-    low: float = Field(description="Smallest value.")
-    high: float = Field(description="Largest value.")
-    distribution: Literal["uniform", "loguniform"] = Field(
-        "uniform", description="Uniform in the value or in its logarithm."
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Range":
-        if self.high < self.low:
-            raise ValueError(f"high ({self.high}) must not be less than low ({self.low})")
-        if self.distribution == "loguniform" and self.low <= 0:
-            raise ValueError(f"low ({self.low}) must be positive for a loguniform range")
-        return self
-
-
-def bounded(description: str, low: float, high: float) -> Any:
-    """A range whose both limits must lie within [low, high]: catches a wrong unit."""
-
-    def check(value: Range) -> Range:
-        if value.low < low or value.high > high:
-            raise ValueError(
-                f"range {value.low} to {value.high} is outside of what is allowed, "
-                f"{low:g} to {high:g}; is the unit right? {description}"
-            )
-        return value
-
-    return Annotated[
-        Range, AfterValidator(check), Field(description=f"{description} {low:g} to {high:g}.")
-    ]
-
-
-def _ascending(limits: tuple[Any, Any]) -> tuple[Any, Any]:
-    if not 0 <= limits[0] <= limits[1]:
-        raise ValueError("must be two numbers, not negative, the lower one first")
-    return limits
-
-
-Integers = Annotated[
-    tuple[int, int],
-    AfterValidator(_ascending),
-    Field(description="Inclusive range of integers, not negative."),
-]
-Lengths = Annotated[
-    tuple[float, float], AfterValidator(_ascending), Field(description="Uniform range, Å.")
-]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class GrapheneSheets(Section):
@@ -91,7 +56,7 @@ class GrapheneSheets(Section):
     contamination_density: float = Field(0.075, gt=0, lt=0.2, description="Atoms per Å³.")
     contamination_profile: Annotated[
         tuple[float, float],
-        AfterValidator(_ascending),
+        AfterValidator(ascending),
         Field(description="Uniform range of an exponent: 0.5 is a dome, 0 has vertical sides."),
     ] = (0.05, 0.5)
     contamination_margin: float = Field(
@@ -103,7 +68,7 @@ class GrapheneSheets(Section):
 ZoneAxis = Literal["100", "110", "111"]
 Ratios = Annotated[
     tuple[float, float],
-    AfterValidator(_ascending),
+    AfterValidator(ascending),
     Field(description="Uniform range, relative to the radius."),
 ]
 
@@ -156,29 +121,14 @@ class Nanoparticles(Section):
         return self
 
 
-class _Structures(Section):
-    count: int = Field(gt=0, description="Structures to train on.")
-    held_out: int = Field(gt=0, description="Structures for the evaluation only.")
-    shard_size: int = Field(gt=0, le=1000, description="Structures in one shard, one job.")
-
-    @property
-    def shards(self) -> int:
-        """Number of training shards."""
-        return -(-self.count // self.shard_size)
-
-    @property
-    def held_out_shards(self) -> int:
-        return -(-self.held_out // self.shard_size)
-
-
-class GrapheneStructures(_Structures):
+class GrapheneStructures(Sharded):
     generator: Literal["graphene"] = Field(description="Name of the structure generator.")
     parameters: GrapheneSheets = Field(
         default_factory=GrapheneSheets, description="Arguments of the generator."
     )
 
 
-class NanoparticleStructures(_Structures):
+class NanoparticleStructures(Sharded):
     generator: Literal["nanoparticles"] = Field(description="Name of the structure generator.")
     parameters: Nanoparticles = Field(
         default_factory=Nanoparticles, description="Arguments of the generator."
@@ -437,6 +387,20 @@ class Study(Section):
         return self
 
 
+def study_model(values: Any) -> str:
+    """Tag of the model that validates a study: by what it simulates."""
+    simulation = values.get("simulation") if isinstance(values, dict) else None
+    method = simulation.get("method") if isinstance(simulation, dict) else None
+    diffraction = method == "diffraction" or isinstance(values, DiffractionStudy)
+    return "diffraction" if diffraction else "exit_waves"
+
+
+AnyStudy = Annotated[
+    Annotated[Study, Tag("exit_waves")] | Annotated[DiffractionStudy, Tag("diffraction")],
+    Discriminator(study_model),
+]
+
+
 class Config(Section):
     """Everything that a run depends on."""
 
@@ -454,7 +418,7 @@ class Config(Section):
         description="false: the scale is too small for its numbers to mean anything, and every "
         "figure says so."
     )
-    studies: dict[str, Study] = Field(min_length=1, description="Rows of the workflow.")
+    studies: dict[str, AnyStudy] = Field(min_length=1, description="Rows of the workflow.")
 
 
 def parse(values: dict[str, Any]) -> Config:
@@ -472,8 +436,11 @@ def parse(values: dict[str, Any]) -> Config:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            # The section's own generator is no part of a key's path.
             parts = [str(part) for part in problem["loc"]]
+            # studies.<name>.<model>.…: the model that a study is validated by is no key.
+            if parts[:1] == ["studies"]:
+                parts = parts[:2] + parts[3:]
+            # Nor is the generator of its structures.
             parts = [
                 part
                 for before, part in zip(["", *parts], parts, strict=False)

@@ -9,6 +9,7 @@ import pytest
 def test_dry_run_of_every_scale(fresh, scale):
     jobs = fresh.planned("--configfile", f"config/{scale}.yaml")
     assert {"structures", "exit_waves", "train", "predict", "atoms", "evaluate"} <= set(jobs)
+    assert {"crystals", "diffraction", "figure_crystals", "figure_triplets"} <= set(jobs)
 
 
 def resources(text):
@@ -25,6 +26,7 @@ def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
     scale = ("--configfile", "config/config.yaml")
     text = fresh.dry_run(*scale)
     assert int(re.search(r"^total\s+(\d+)$", text, re.MULTILINE)[1]) <= 5000
+    assert len(re.findall(r"^(?:local)?rule diffraction:", text, re.MULTILINE)) == 220
     first, second = resources(text), resources(fresh.dry_run("--attempt", "2", *scale))
     assert first["train"]["gpu"] == "1"
     assert first["exit_waves"]["gpu"] == "0"
@@ -41,6 +43,7 @@ def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
         ("studies: {graphene: {imaging: {focal_spread: {low: 0, high: 3.0e+4}}}}", "unit"),
         ("studies: {graphene: {imaging: {dose: {low: 10, high: 1}}}}", "low"),
         ("studies: {graphene: {datasets: [no_such_picture]}}", "no_such_picture"),
+        ("studies: {diffraction: {simulation: {size: 512}}}", "two thirds of gpts"),
     ],
 )
 def test_wrong_config_is_one_clear_error(fresh, text, named):

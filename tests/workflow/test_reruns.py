@@ -59,7 +59,10 @@ LESSON = {"figure_training_example"}
 TRAINING = {"train", "figure_training_curve"} | SCORES | LESSON
 WAVES = {"exit_waves"} | TRAINING
 STRUCTURES = {"structures", "figure_structures"} | WAVES
+PATTERNS = {"diffraction", "figure_triplets"}
+CRYSTALS = {"crystals", "figure_crystals"} | PATTERNS
 DRAWN = {"figure_structures", "figure_training_curve", "figure_dose"} | LESSON | READING_FIGURES
+DRAWN |= {"figure_crystals", "figure_triplets"}
 
 PACKAGE = "src/latticework"
 TINY = "config/tiny.yaml"
@@ -86,6 +89,8 @@ CHANGES = {
         {"calibrate", "figure_skipped"} | READING | READING_FIGURES | SCORES | LESSON,
     ),
     "module: the manifest": (append(f"{PACKAGE}/provenance.py"), set()),
+    "module: the prototypes": (append(f"{PACKAGE}/structures/crystals.py"), CRYSTALS),
+    "module: the Ewald sphere": (append(f"{PACKAGE}/simulation/structure_factors.py"), PATTERNS),
     "config: steps": (setting(TINY, f"{STUDY}/training/steps", 61), TRAINING),
     "config: doses": (
         setting(TINY, f"{STUDY}/evaluation/doses", [1.0e5]),
@@ -103,7 +108,7 @@ CHANGES = {
         setting(TINY, f"{STUDY}/simulation/sampling", 0.19),
         WAVES | {"bounds"},
     ),
-    "config: seed": (setting(TINY, "seed", 2019), STRUCTURES),
+    "config: seed": (setting(TINY, "seed", 2019), STRUCTURES | CRYSTALS),
     "dataset": (
         replace(DATASETS, SOOT, "title: Soot"),
         {"fetch", "calibrate", "predict", "atoms", "real_pictures"}

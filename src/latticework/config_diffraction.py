@@ -1,0 +1,109 @@
+"""The section of a diffraction study: crystals, patterns, what a detector adds (Munshi 2022)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from latticework.config_base import Range, Section, Sharded, bounded
+
+KEPT = 2 / 3  # of the grid by abTEM's band limit
+
+
+class Crystals(Section):
+    """Parameters of `structures.crystals.make_crystals`."""
+
+    low_index: int = Field(5, ge=0, le=10, description="Zone axes of a crystal along the beam.")
+    random: int = Field(5, ge=0, description="Random orientations of a crystal.")
+    held_out_prototypes: float = Field(
+        0.1, gt=0, lt=1, description="Share of the prototypes that is kept for the evaluation."
+    )
+
+    frozen: str | None = Field(
+        None,
+        description="File of real crystals to draw from instead of prototypes, with its table "
+        "beside it: scripts/freeze_crystals.py writes both.",
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> "Crystals":
+        if not self.low_index + self.random:
+            raise ValueError(
+                "low_index and random must not both be 0: a crystal needs orientations"
+            )
+        return self
+
+
+class CrystalStructures(Sharded):
+    """A structure is a crystal in one orientation; all orientations of a crystal come in a row."""
+
+    generator: Literal["prototypes"] = Field(description="Name of the structure generator.")
+    parameters: Crystals = Field(
+        default_factory=Crystals, description="Arguments of the generator."
+    )
+
+
+class DiffractionSimulation(Section):
+    method: Literal["diffraction"] = Field(description="What is simulated from the atoms.")
+    energy: float = Field(gt=1e4, le=1.2e6, description="Electron energy, eV.")
+    box: float = Field(
+        gt=10, le=200, description="Side of the square cell, Å: 1/box is a pixel before binning."
+    )
+    height: float = Field(gt=0, le=5000, description="Greatest thickness, Å.")
+    gpts: int = Field(gt=31, le=4096, description="Grid points of the multislice along x and y.")
+    size: int = Field(gt=15, description="Side of patterns, probes and structure factors, px.")
+    binning: Literal[1, 2] = Field(1, description="Pixels of 1/box along each side of a pixel.")
+    slice_thickness: float = Field(2.0, gt=0.1, le=5, description="Å.")
+    thickness_step: float = Field(20.0, gt=0, description="Between exit planes, Å.")
+    semiangles: list[Annotated[float, Field(gt=0, le=50)]] = Field(
+        min_length=1, description="Convergence semiangles of the probes, mrad."
+    )
+    excitation_sigma: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Width of the weight about the Ewald sphere, 1/Å.",
+    )
+    ewald: bool = Field(True, description="false: about the plane through the origin instead.")
+    taper: float = Field(
+        1.0, gt=0, le=1, description="Tapered share of the Tukey window that peaks are shaped by."
+    )
+    device: Literal["cpu", "gpu"] = Field("cpu", description="gpu needs CuPy.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "DiffractionSimulation":
+        most = int(KEPT * self.gpts)
+        if self.size * self.binning > most:
+            raise ValueError(
+                f"size ({self.size}) times binning ({self.binning}) must be at most {most}, "
+                f"two thirds of gpts ({self.gpts}): the band limit keeps no more"
+            )
+        for key, length, unit_key, unit in (
+            ("thickness_step", self.thickness_step, "slice_thickness", self.slice_thickness),
+            ("height", self.height, "thickness_step", self.thickness_step),
+        ):
+            if abs(length / unit - round(length / unit)) > 1e-6 or length < unit:
+                raise ValueError(f"{key} ({length}) must be a multiple of {unit_key} ({unit})")
+        return self
+
+
+class DiffractionImaging(Section):
+    """Ranges of what `imaging.diffraction.augment` draws."""
+
+    background: bounded("Share of the electrons in the inelastic background.", 0, 0.9)
+    background_width: bounded("q0 of the background's Lorentzian, 1/Å.", 1e-4, 2)
+    ellipticity: bounded("Elliptic distortion.", 0, 0.5)
+    shift: bounded("Of a pattern along x and along y, px.", -100, 100)
+    dose: bounded("Electrons in the probe.", 1, 1e14)
+    hot: bounded("Share of hot pixels.", 0, 0.1)
+    dead: bounded("Share of dead pixels.", 0, 0.1)
+
+    def ranges(self) -> dict[str, Range]:
+        """The ranges by name."""
+        return dict(self)
+
+
+class DiffractionStudy(Section):
+    title: str = Field(description="For people.")
+    structures: CrystalStructures
+    simulation: DiffractionSimulation
+    imaging: DiffractionImaging

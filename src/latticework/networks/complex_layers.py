@@ -1,0 +1,163 @@
+"""Layers on complex feature maps (Munshi 2022, eqs. 2–4; Trabelsi 2017; Rippel 2015).
+
+Complex maps are real tensors (n, 2, features, ny, nx), real parts first: a rectifier, a mask or a
+concatenation acts on both parts at once and cannot mix them. Spectra have their zero frequency at
+n // 2 along both axes.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import conv2d, pad
+
+
+def parts(x: torch.Tensor) -> torch.Tensor:
+    """Complex maps (n, features, ny, nx) as real ones (n, 2, features, ny, nx)."""
+    return torch.stack([x.real, x.imag], dim=1)
+
+
+def joined(x: torch.Tensor) -> torch.Tensor:
+    """Real and imaginary parts (n, 2, features, ny, nx) as complex maps (n, features, ny, nx)."""
+    return torch.complex(x[:, 0], x[:, 1])
+
+
+class ComplexConv2d(nn.Module):
+    """Complex convolution of odd size that keeps the sides (eqs. 2–3).
+
+    One real convolution with the block matrix [[K_R, −K_I], [K_I, K_R]]: on CPUs it is faster than
+    three real ones, which is what torch's own complex convolution does, although it multiplies a
+    third more (`scripts/benchmark_complex_convolution.py`). Weights start with Rayleigh-distributed
+    moduli of the scale of He and uniform phases (Trabelsi 2017, §3.6).
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, bias: bool = True):
+        super().__init__()
+        scale = 1 / math.sqrt(inputs * size**2)
+        modulus = scale * torch.sqrt(-2 * torch.log1p(-torch.rand(outputs, inputs, size, size)))
+        phase = 2 * math.pi * torch.rand_like(modulus)
+        self.weight = nn.Parameter(torch.stack([modulus * phase.cos(), modulus * phase.sin()]))
+        self.bias = nn.Parameter(torch.zeros(2, outputs)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        real, imaginary = self.weight
+        block = torch.cat(
+            [torch.cat([real, -imaginary], dim=1), torch.cat([imaginary, real], dim=1)]
+        )
+        bias = None if self.bias is None else self.bias.flatten()
+        y = conv2d(x.flatten(1, 2), block, bias, padding=block.shape[-1] // 2)
+        return y.unflatten(1, (2, -1))
+
+
+class ComplexBatchNorm2d(nn.Module):
+    """Complex batch normalisation by whitening (Trabelsi 2017, §3.5).
+
+    Real and imaginary part of each feature become uncorrelated with equal variances of ½, so that
+    the modulus has a variance of one; a learnt symmetric 2 × 2 matrix and a learnt complex shift
+    follow. Treating the parts separately would leave their correlation, and stretch them to circles
+    of different radii.
+    """
+
+    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5):
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        # The scale's entries (real, real), (imaginary, imaginary), (real, imaginary).
+        scale = torch.zeros(3, features)
+        scale[:2] = 1 / math.sqrt(2)
+        self.scale = nn.Parameter(scale)
+        self.shift = nn.Parameter(torch.zeros(2, features))
+        self.register_buffer("mean", torch.zeros(2, features))
+        self.register_buffer(
+            "covariance", torch.tensor([0.5, 0.5, 0.0])[:, None].repeat(1, features)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            mean = x.mean(dim=(0, 3, 4))
+            centred = x - mean[None, :, :, None, None]
+            rr, ii = centred.square().mean(dim=(0, 3, 4))
+            ri = (centred[:, 0] * centred[:, 1]).mean(dim=(0, 2, 3))
+            covariance = torch.stack([rr, ii, ri])
+            with torch.no_grad():
+                self.mean.lerp_(mean, self.momentum)
+                self.covariance.lerp_(covariance, self.momentum)
+        else:
+            covariance = self.covariance
+            centred = x - self.mean[None, :, :, None, None]
+        rr, ii, ri = covariance[0] + self.eps, covariance[1] + self.eps, covariance[2]
+        # The inverse square root of a symmetric 2 × 2 matrix in closed form.
+        s = torch.sqrt((rr * ii - ri**2).clamp(min=self.eps**2))
+        t = torch.sqrt(rr + ii + 2 * s)
+        wrr, wii, wri = (ii + s) / (s * t), (rr + s) / (s * t), -ri / (s * t)
+        grr, gii, gri = self.scale
+        # Whitening and learnt scale as one matrix.
+        a, b = grr * wrr + gri * wri, grr * wri + gri * wii
+        c, d = gri * wrr + gii * wri, gri * wri + gii * wii
+        a, b, c, d = (m[:, None, None] for m in (a, b, c, d))
+        real, imaginary = centred[:, 0], centred[:, 1]
+        y = torch.stack([a * real + b * imaginary, c * real + d * imaginary], dim=1)
+        return y + self.shift[None, :, :, None, None]
+
+
+class MonteCarloDropout(nn.Module):
+    """Dropout that goes on after training, so that repeated predictions spread (Gal 2016).
+
+    A complex feature is dropped with both its parts. `sampling` False makes predictions
+    deterministic: then it drops in training only.
+    """
+
+    def __init__(self, probability: float, sampling: bool = True):
+        super().__init__()
+        self.probability, self.sampling = probability, sampling
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.probability or not (self.training or self.sampling):
+            return x
+        kept = 1 - self.probability
+        mask = torch.rand(x[:, :1].shape if x.ndim == 5 else x.shape, device=x.device) < kept
+        return x * mask / kept
+
+
+def crop_centre(x: torch.Tensor, ny: int, nx: int) -> torch.Tensor:
+    """The lowest frequencies (..., ny, nx) of shifted spectra (..., my, mx)."""
+    top, left = x.shape[-2] // 2 - ny // 2, x.shape[-1] // 2 - nx // 2
+    return x[..., top : top + ny, left : left + nx]
+
+
+def pad_centre(x: torch.Tensor, ny: int, nx: int) -> torch.Tensor:
+    """Shifted spectra (..., my, mx) with zeros for all higher frequencies, (..., ny, nx)."""
+    top, left = ny // 2 - x.shape[-2] // 2, nx // 2 - x.shape[-1] // 2
+    return pad(x, (left, nx - x.shape[-1] - left, top, ny - x.shape[-2] - top))
+
+
+def spectral_pool(x: torch.Tensor) -> torch.Tensor:
+    """Halve the sides of real maps (..., ny, nx) by cropping their spectra (Rippel 2015).
+
+    Means are kept: a constant stays what it is.
+    """
+    ny, nx = x.shape[-2] // 2, x.shape[-1] // 2
+    spectrum = torch.fft.fftshift(torch.fft.fft2(x, norm="forward"), dim=(-2, -1))
+    cropped = torch.fft.ifftshift(crop_centre(spectrum, ny, nx), dim=(-2, -1))
+    return torch.fft.ifft2(cropped, norm="forward").real
+
+
+def correlation_spectrum(pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
+    """Spectrum of the cross-correlation of patterns with probes, of norm one.
+
+    FFT(pattern) · conj(FFT(probe)) of pictures (n, ny, nx) with their zero frequency at n // 2;
+    complex (n, ny, nx) over its Frobenius norm, shifted. A picture without any signal gives zeros.
+    """
+    axes = (-2, -1)
+    spectrum = torch.fft.fft2(torch.fft.ifftshift(pattern, dim=axes)) * torch.conj(
+        torch.fft.fft2(torch.fft.ifftshift(probe, dim=axes))
+    )
+    norm = torch.linalg.vector_norm(spectrum, dim=axes, keepdim=True)
+    tiny = torch.finfo(pattern.dtype).tiny
+    return torch.fft.fftshift(spectrum / norm.clamp(min=tiny), dim=axes)
+
+
+def inverse_spectrum(spectrum: torch.Tensor) -> torch.Tensor:
+    """Real pictures (..., ny, nx) of shifted spectra; unitary, their middle at n // 2."""
+    axes = (-2, -1)
+    picture = torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=axes), norm="ortho").real
+    return torch.fft.fftshift(picture, dim=axes)
