@@ -50,7 +50,7 @@ SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 ReturnToService=2
 KillWait=5
-MinJobAge=600
+MinJobAge=7200
 GresTypes=gpu
 NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=16000 Gres=gpu:fake:$gpus State=UNKNOWN
 PartitionName=cpu Nodes=$host Default=YES MaxTime=3-0 State=UP
