@@ -1,14 +1,12 @@
 """Figures: how atoms are counted in one particle, and where that goes wrong at three doses."""
 
-import torch
-
 from latticework import config
-from latticework.analysis.evaluation import held_out_picture
+from latticework.analysis.evaluation import read_held_out
 from latticework.analysis.heights import counted_columns
 from latticework.analysis.localisation import segment
 from latticework.figures import style
 from latticework.figures.heights import Series, errors_in_place, method
-from latticework.inference.prediction import best_device, predict, working_sampling
+from latticework.inference.prediction import best_device
 from latticework.learning import weights
 from latticework.learning.data import load_wave_bank
 from latticework.logs import tee
@@ -25,31 +23,20 @@ structures = read_structures(snakemake.input.structures)
 # The largest particle on its zone axis, as in the paper; any, where none is.
 aligned = [n for n, a in enumerate(structures) if a.info["tilt_degrees"] == 0]
 chosen = max(aligned or range(len(structures)), key=lambda n: len(structures[n]))
-size = 2 * round(bank.box / working_sampling(card) / 2)
 doses = [dose for dose in settings.doses if dose <= snakemake.params.highest_dose][::-1]
 shown = doses[:: max(1, len(doses) // 3)][:3]
 made, counts = {}, {}
 for dose in shown:
-    generator = torch.Generator()
-    generator.manual_seed(torch_seed(snakemake.params.seed, "figure/counting"))
-    picture = held_out_picture(
+    picture, probabilities, sampling = read_held_out(
+        network,
+        card,
         bank,
         chosen,
         settings,
-        energy=card["energy"],
-        size=size,
+        inference,
         defocus=0.0,
         dose=dose,
-        generator=generator,
-        series=imaging.series,
-    )
-    probabilities, sampling = predict(
-        network,
-        card,
-        picture,
-        bank.box / size,
-        tile=inference.tile,
-        overlap=inference.overlap,
+        seed=torch_seed(snakemake.params.seed, "figure/counting"),
         device=best_device(),
     )
     made[dose] = picture, probabilities
@@ -61,7 +48,7 @@ for dose, draw, outputs in (
     picture, probabilities = made[dose]
     series = Series(
         pictures=picture,
-        sampling=bank.box / size,
+        sampling=bank.box / len(picture[0]),
         defocus=imaging.series,
         dose=dose,
         probabilities=probabilities,

@@ -115,6 +115,50 @@ def score_structure(
     return [{"group": group, **row} for group, row in grouped.items()]
 
 
+def read_held_out(
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    bank: WaveBank,
+    structure: int,
+    settings: Evaluation,
+    inference: Inference,
+    *,
+    defocus: float,
+    dose: float,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """A held-out structure's picture (frames, size, size), its probability map, the map's pixel.
+
+    At the pixel that the network works at; `seed` is that of the noise.
+    """
+    size = 2 * round(bank.box / working_sampling(card) / 2)
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    picture = held_out_picture(
+        bank,
+        structure,
+        settings,
+        energy=card["energy"],
+        size=size,
+        defocus=defocus,
+        dose=dose,
+        generator=generator,
+        series=Imaging.model_validate(card["imaging"]).series,
+    )
+    probabilities, pixel = predict(
+        network,
+        card,
+        picture,
+        bank.box / size,
+        tile=inference.tile,
+        overlap=inference.overlap,
+        symmetries=inference.symmetries,
+        device=device,
+    )
+    return picture, probabilities, pixel
+
+
 def held_out_maps(
     network: torch.nn.Module,
     card: Mapping[str, Any],
@@ -131,33 +175,19 @@ def held_out_maps(
     picture comes from a stream of its own: that of one dose does not depend on which others are
     asked for.
     """
-    series = Imaging.model_validate(card["imaging"]).series
-    size = 2 * round(bank.box / working_sampling(card) / 2)
     conditions = [(f, d) for f in settings.defocus for d in settings.doses]
     for defocus, dose in tqdm(conditions, desc="dose and defocus", unit="condition"):
         for number in range(count):
-            generator = torch.Generator()
-            condition = f"evaluation/{defocus:g}/{dose:g}"
-            generator.manual_seed(torch_seed(seed, condition, number))
-            picture = held_out_picture(
+            _, probabilities, pixel = read_held_out(
+                network,
+                card,
                 bank,
                 number,
                 settings,
-                energy=card["energy"],
-                size=size,
+                inference,
                 defocus=defocus,
                 dose=dose,
-                generator=generator,
-                series=series,
-            )
-            probabilities, pixel = predict(
-                network,
-                card,
-                picture,
-                bank.box / size,
-                tile=inference.tile,
-                overlap=inference.overlap,
-                symmetries=inference.symmetries,
+                seed=torch_seed(seed, f"evaluation/{defocus:g}/{dose:g}", number),
                 device=device,
             )
             yield defocus, dose, number, probabilities, pixel
