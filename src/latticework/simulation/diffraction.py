@@ -131,12 +131,16 @@ def diffraction_arrays(
     box, height, sigma = p.pop("box"), p.pop("height"), p.pop("excitation_sigma")
     ewald, taper = p.pop("ewald"), p.pop("taper")
     step = p["binning"] / box
-    patterns, truths, probes = [], [], None
-    for atoms in tqdm(structures, desc="diffraction", unit="orientation"):
+    thickness = p["thickness_step"] * np.arange(1, round(height / p["thickness_step"]) + 1)
+    shape = len(structures), len(p["semiangles"]), len(thickness), p["size"], p["size"]
+    # A shard is about a gigabyte: written in place, not collected and copied.
+    patterns = np.empty(shape, dtype=np.float32)
+    truths, probes = [], None
+    for number, atoms in enumerate(tqdm(structures, desc="diffraction", unit="orientation")):
         recorded, vacuum = diffraction_patterns(fill_box(atoms, (box, box, height)), **p)
         brightest = vacuum.max(axis=(-2, -1))
         probes = vacuum / brightest[:, None, None]
-        patterns.append(recorded / brightest[:, None, None, None])
+        patterns[number] = recorded / brightest[:, None, None, None]
         truths.append(
             crystal_structure_factors(
                 atoms,
@@ -150,11 +154,10 @@ def diffraction_arrays(
             )
         )
     info = [atoms.info for atoms in structures]
-    thickness = p["thickness_step"] * np.arange(1, patterns[0].shape[1] + 1)
     pixels = ("y", "x")
     return {
         "pattern": Array(
-            np.stack(patterns),
+            patterns,
             "brightest pixel of the probe",
             ("orientation", "semiangle", "thickness", *pixels),
         ),
