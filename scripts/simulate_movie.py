@@ -7,6 +7,7 @@ import torch
 from tqdm import tqdm
 
 from latticework import config, shards
+from latticework.config_particles import SimulatedMovie
 from latticework.imaging.augmentation import fixed_microscope
 from latticework.imaging.movies import movie_frames, random_drift
 from latticework.logs import tee
@@ -16,7 +17,7 @@ from latticework.structures.hopping import moving_particle
 
 tee(snakemake.log[0])
 params, name = snakemake.params, f"{snakemake.wildcards.study}/{snakemake.wildcards.movie}"
-movie = config.SimulatedMovie.model_validate(params.movie)
+movie = SimulatedMovie.model_validate(params.movie)
 evaluation = config.Evaluation.model_validate(params.evaluation)
 imaging = config.Imaging.model_validate(params.imaging)
 simulation = dict(params.simulation) | {"device": "cpu"}
