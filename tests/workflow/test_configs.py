@@ -53,3 +53,12 @@ def test_wrong_config_is_one_clear_error(fresh, text, named):
     assert done.returncode != 0
     assert named in message
     assert "Traceback" not in message
+
+
+def test_weights_that_a_training_starts_from_are_its_input(fresh):
+    text = fresh.dry_run("--configfile", "config/laptop.yaml")
+    trainings = re.findall(r"^rule train:\n    input: (.*)$", text, re.MULTILINE)
+    assert len(trainings) == 3
+    starting = [files for files in trainings if "models/gold.safetensors" in files]
+    assert len(starting) == 1
+    assert "gold_heights" in starting[0]
