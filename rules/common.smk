@@ -45,6 +45,9 @@ def one_of(names):
 
 STUDIES = studies_by("exit_waves")
 DIFFRACTION_STUDIES = studies_by("diffraction")
+NETWORK_NAMES = sorted(
+    {name for study in DIFFRACTION_STUDIES for name in CONFIG.studies[study].networks}
+)
 MOVIE_NAMES = []
 for study in STUDIES:
     section = CONFIG.studies[study]
@@ -82,6 +85,7 @@ wildcard_constraints:
     movie=one_of(MOVIE_NAMES),
     kind="train|heldout",
     number=r"\d{4}",
+    network=one_of(NETWORK_NAMES),
 
 
 def source_of(script):
@@ -303,7 +307,7 @@ def diffraction_files(study):
         ),
         *(
             f"{folder}{name}.{ending}"
-            for name in ("fig6_crystals", "triplets")
+            for name in ("fig6_crystals", "triplets", "map_training")
             for ending in ("svg", "png", "csv")
         ),
     ]
