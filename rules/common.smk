@@ -45,6 +45,9 @@ def one_of(names):
 
 STUDIES = studies_by("exit_waves")
 DIFFRACTION_STUDIES = studies_by("diffraction")
+MAP_NETWORKS = sorted(
+    {name for study in DIFFRACTION_STUDIES for name in CONFIG.studies[study].networks}
+)
 MOVIE_NAMES = []
 for study in STUDIES:
     section = CONFIG.studies[study]
@@ -292,10 +295,24 @@ def figure_files(study):
     ]
 
 
+def networks_of(study):
+    """Names of a diffraction study's networks."""
+    return list(CONFIG.studies[study].networks)
+
+
+def map_methods(study):
+    """What is compared on a diffraction study's patterns: networks and correlations."""
+    return networks_of(study) + CONFIG.studies[study].evaluation.baselines
+
+
 def diffraction_files(study):
-    """The library of a diffraction study, and the figures of it."""
+    """The library of a diffraction study, its evaluation, and the figures of both."""
     folder = FIGURES.format(study=study)
     return [
+        *(
+            f"{RESULTS}/evaluation/{study}/{name}.csv"
+            for name in ("scores", "table1", "accuracy", "comparison")
+        ),
         *(
             f"{RESULTS}/simulations/{study}/{name}.h5"
             for kind in ("train", "heldout")
@@ -303,7 +320,7 @@ def diffraction_files(study):
         ),
         *(
             f"{folder}{name}.{ending}"
-            for name in ("fig6_crystals", "triplets")
+            for name in ("fig6_crystals", "triplets", "fig2_detection", "accuracy", "table1")
             for ending in ("svg", "png", "csv")
         ),
     ]
