@@ -305,6 +305,21 @@ def map_methods(study):
     return networks_of(study) + CONFIG.studies[study].evaluation.baselines
 
 
+def shown_methods(study):
+    """The correlation and the network of the figure of peaks: FCU-Net, where there is one."""
+    networks = networks_of(study)
+    network = "fcunet" if "fcunet" in networks else networks[0]
+    return [CONFIG.studies[study].evaluation.baselines[0], network]
+
+
+def of_shown_methods(table):
+    """Input function: a table of each of the methods that the figure of peaks shows."""
+    return lambda wildcards: [
+        f"{RESULTS}/evaluation/{wildcards.study}/{method}/{table}.csv"
+        for method in shown_methods(wildcards.study)
+    ]
+
+
 def diffraction_files(study):
     """The library of a diffraction study, its evaluation, and the figures of both."""
     folder = FIGURES.format(study=study)

@@ -13,13 +13,12 @@ tee(snakemake.log[0])
 name, p = snakemake.wildcards.network, snakemake.params
 network, _ = weights.load(snakemake.input.weights)
 arrays, table = read_patterns(snakemake.input.patterns, snakemake.input.table)
-# Of the dropout.
-torch.manual_seed(torch_seed(p.seed, f"{snakemake.wildcards.study}/{name}/evaluation"))
 maps = predict_maps(
     network,
     torch.from_numpy(arrays["pattern"]),
     torch.from_numpy(arrays["probe"]),
     samples=p.samples,
+    seed=torch_seed(p.seed, f"{snakemake.wildcards.study}/{name}/evaluation"),
 )
 detection = judge_maps(
     maps, arrays, table, trials=p.trials, radius=p.radius, seed=p.seed, name=name

@@ -4,6 +4,7 @@ In numpy alone, so that methods in any environment are judged by the same code. 
 (n, 3): qx, qy in 1/Å and the amplitude.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -90,90 +91,89 @@ def score_peaks(
     return pd.DataFrame(rows, columns=SCORES)
 
 
+def summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Means over the patterns of each group, in the order of the first of `by`, then sorted.
+
+    `precision` and `recall` are the shares of the found and of the true amplitude that are paired.
+    Patterns of one crystal have much in common: the standard errors `…_error` are those of the
+    crystals' means, NaN for one crystal.
+    """
+    rows = rows.assign(
+        precision=rows["true_positive"],
+        recall=1 - rows["false_negative"],
+        **{by[0]: pd.Categorical(rows[by[0]], rows[by[0]].unique(), ordered=True)},
+    )
+    means = ["ssim", "accuracy", "precision", "recall"]
+    groups = rows.groupby(by, observed=True)
+    table = groups[means].mean()
+    crystals = rows.groupby([*by, "crystal"], observed=True)[["ssim", "accuracy"]].mean()
+    errors = crystals.groupby(level=by, observed=True).sem().add_suffix("_error")
+    counts = groups["crystal"].agg(patterns="size", crystals="nunique")
+    # For people the category was an order alone.
+    joined = pd.concat([counts, table, errors], axis=1).reset_index()
+    return joined.astype({by[0]: str})
+
+
 def table_1(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean SSIM and accuracy of each method on the test, on and off zone, with standard errors.
+    """Each method on the test's patterns, on and off zone (Munshi 2022, Table I): `summary`.
 
     `scores` has a row a pattern and method: the evaluation's table, `method`, `ssim` (NaN for a
     correlation, which makes no map) and `SCORES`. `ssim_direct_beam` is the floor of the SSIM.
     """
     test = scores[scores["subset"] == "test"]
-    floor = test.groupby("on_zone")["ssim_direct_beam"].mean().rename("ssim_direct_beam")
-    return _summary(test, ["method", "on_zone"]).join(floor, on="on_zone")
+    floor = test.groupby("on_zone")["ssim_direct_beam"].mean()
+    return summary(test, ["method", "on_zone"]).join(floor, on="on_zone")
 
 
 def accuracy_in_bins(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean SSIM and accuracy in bins of one quantity at a time, with standard errors.
+    """Each method in bins of one quantity at a time, on and off zone and on all: `summary`.
 
     Thickness, semiangle and tilt of the test's patterns, and the dose of those that were made at
     every dose. `value` is the mean of the quantity in its bin.
     """
-    test, scan = (scores[scores["subset"] == subset] for subset in ("test", "dose"))
+    test, series = (scores[scores["subset"] == subset] for subset in ("test", "dose"))
     thickness = test["thickness_angstrom"]
-    keys = {
+    bins = {
         "thickness_angstrom": (test, np.ceil(thickness / THICKNESS_BIN - 1e-9)),
         "semiangle_mrad": (test, test["semiangle_mrad"]),
         "tilt_degrees": (test, np.digitize(test["tilt_degrees"], TILT_EDGES)),
-        "dose": (scan, scan["dose"]),
+        "dose": (series, series["dose"]),
     }
     parts = []
-    for quantity, (rows, key) in keys.items():
-        binned = rows.assign(bin=key, value=rows[quantity])
-        for zone, part in (
-            ("all", binned),
-            ("on", binned[binned["on_zone"]]),
-            ("off", binned[~binned["on_zone"]]),
-        ):
-            table = _summary(part, ["method", "bin"])
-            values = part.groupby(["method", "bin"], sort=True)["value"].mean().to_numpy()
-            table = table.assign(value=values, quantity=quantity, zone=zone)
-            parts.append(table.drop(columns="bin"))
+    for quantity, (rows, number) in bins.items():
+        rows = rows.assign(bin=number)
+        value = rows.groupby("bin")[quantity].mean().rename("value")
+        zones = {"all": rows, "on": rows[rows["on_zone"]], "off": rows[~rows["on_zone"]]}
+        for zone, part in zones.items():
+            table = summary(part, ["method", "bin"]).join(value, on="bin").drop(columns="bin")
+            parts.append(table.assign(quantity=quantity, zone=zone))
     joined = pd.concat(parts, ignore_index=True)
     first = ["quantity", "zone", "value", "method"]
     return joined[[*first, *(name for name in joined if name not in first)]]
 
 
 def beats(scores: pd.DataFrame, networks: Sequence[str], baselines: Sequence[str]) -> pd.DataFrame:
-    """Share of the test's patterns on which a network is the more accurate, on and off zone.
+    """Share of the test's patterns on which a network is more accurate than a correlation.
 
-    Ties count half. `difference` is the mean difference of the accuracies.
+    On and off zone apart; ties count half. `difference` is the mean difference of the accuracies.
     """
     test = scores[scores["subset"] == "test"]
     accuracy = test.pivot(index=["pattern", "on_zone"], columns="method", values="accuracy")
     rows = []
-    for network in networks:
-        for baseline in baselines:
-            pair = accuracy[[network, baseline]].dropna()
-            difference = pair[network] - pair[baseline]
-            wins = (difference > 0) + 0.5 * (difference == 0)
-            for on_zone in (True, False):
-                chosen = pair.index.get_level_values("on_zone") == on_zone
-                rows.append(
-                    {
-                        "network": network,
-                        "baseline": baseline,
-                        "on_zone": on_zone,
-                        "patterns": int(chosen.sum()),
-                        "share_better": wins[chosen].mean(),
-                        "difference": difference[chosen].mean(),
-                    }
-                )
+    for network, baseline in itertools.product(networks, baselines):
+        pair = accuracy[[network, baseline]].dropna()
+        difference = (pair[network] - pair[baseline]).to_numpy()
+        wins = (difference > 0) + 0.5 * (difference == 0)
+        on_zone = pair.index.get_level_values("on_zone")
+        rows += [
+            {
+                "network": network,
+                "baseline": baseline,
+                "on_zone": kind,
+                "patterns": int((on_zone == kind).sum()),
+                "share_better": wins[on_zone == kind].mean(),
+                "difference": difference[on_zone == kind].mean(),
+            }
+            for kind in sorted(set(on_zone))
+        ]
     return pd.DataFrame(rows)
-
-
-def _summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Mean, standard error and number of patterns of SSIM and accuracy in each group.
-
-    Patterns of one crystal have much in common: the standard error is that of crystals' means
-    where there are several, which their number beside it lets a reader judge.
-    """
-    summary = []
-    for key, group in rows.groupby(by, sort=True):
-        row = dict(zip(by, key, strict=True))
-        row |= {"patterns": len(group), "crystals": group["crystal"].nunique()}
-        for column in ("ssim", "accuracy"):
-            row[column] = group[column].mean()
-            row[f"{column}_error"] = group.groupby("crystal")[column].mean().sem()
-        summary.append(row)
-    columns = [*by, "patterns", "crystals"]
-    columns += [f"{c}{e}" for c in ("ssim", "accuracy") for e in ("", "_error")]
-    return pd.DataFrame(summary, columns=columns)

@@ -51,11 +51,11 @@ def choose_sources(
     settings: EvaluationPatterns,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Which simulated patterns are taken, a row each: subset, structure, semiangle, thickness, dose.
+    """Which simulated patterns are taken, and at which dose; a row each.
 
-    The latter are indices, and the dose (electrons in the probe) is NaN where it is drawn. Drawn
-    without repetition, each simulated pattern of a subset equally likely. `source` counts the
-    simulated ones; those of the dose series share it with the test's.
+    Structure, semiangle and thickness are indices; the dose (electrons in the probe) is NaN where
+    it is drawn. Each simulated pattern of a subset is equally likely, none comes twice. `source`
+    counts them; the patterns of the dose series share it with the test's.
     """
     names = [atoms.info["crystal"] for atoms in structures]
     crystals = split_crystals(names, settings.validation, rng)

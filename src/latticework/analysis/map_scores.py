@@ -15,8 +15,8 @@ SPACE: Space = {
     "threshold": ("loguniform", (5e-3, 0.5)),  # of the map's maximum
     "separation": ("choice", (1, 2, 3, 4)),  # px
 }
-# A peak's own main lobe is this wide, px: that of a Hann window.
-LOBE = 2
+# px: half of the main lobe of a Hann window, and half a pixel.
+LOBE = 2.5
 
 
 def scaled_map(picture: np.ndarray) -> np.ndarray:
