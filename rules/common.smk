@@ -45,7 +45,7 @@ def one_of(names):
 
 STUDIES = studies_by("exit_waves")
 DIFFRACTION_STUDIES = studies_by("diffraction")
-MAP_NETWORKS = sorted(
+NETWORK_NAMES = sorted(
     {name for study in DIFFRACTION_STUDIES for name in CONFIG.studies[study].networks}
 )
 MOVIE_NAMES = []
@@ -85,6 +85,7 @@ wildcard_constraints:
     movie=one_of(MOVIE_NAMES),
     kind="train|heldout",
     number=r"\d{4}",
+    network=one_of(NETWORK_NAMES),
 
 
 def source_of(script):
@@ -335,7 +336,10 @@ def diffraction_files(study):
         ),
         *(
             f"{folder}{name}.{ending}"
-            for name in ("fig6_crystals", "triplets", "fig2_detection", "accuracy", "table1")
+            for name in (
+                *("fig6_crystals", "triplets", "map_training"),
+                *("fig2_detection", "accuracy", "table1"),
+            )
             for ending in ("svg", "png", "csv")
         ),
     ]

@@ -45,7 +45,6 @@ rule evaluate_maps:
         f"benchmarks/{RESULTS}/evaluate_maps/{{study}}/{{network}}.tsv"
     wildcard_constraints:
         study=one_of(DIFFRACTION_STUDIES),
-        network=one_of(MAP_NETWORKS),
     conda:
         "../envs/learning.yaml"
     resources:

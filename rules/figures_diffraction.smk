@@ -64,6 +64,41 @@ rule figure_triplets:
         "../scripts/figure_triplets.py"
 
 
+rule figure_map_training:
+    input:
+        logs=lambda wildcards: expand(
+            f"{RESULTS}/models/{wildcards.study}/{{network}}/training.csv",
+            network=CONFIG.studies[wildcards.study].networks,
+        ),
+        code=source_of("figure_map_training.py"),
+    output:
+        svg=f"{FIGURES}map_training.svg",
+        png=in_report(
+            "map_training",
+            "map_training",
+            "1 Training",
+            "training of maps",
+            "Losses of the networks against the step",
+        ),
+        csv=f"{FIGURES}map_training.csv",
+    log:
+        f"logs/{FIGURES}map_training.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_map_training/{{study}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/figures.yaml"
+    resources:
+        mem_mb=memory(160),
+        runtime=minutes(5),
+    params:
+        networks=lambda wildcards: list(CONFIG.studies[wildcards.study].networks),
+        meaningful=CONFIG.meaningful,
+    script:
+        "../scripts/figure_map_training.py"
+
+
 rule figure_detection:
     input:
         patterns=rules.evaluation_patterns.output.patterns,

@@ -56,9 +56,9 @@ def main() -> None:
         x.requires_grad_()
         ways = {
             "block": lambda: layer(x),  # noqa: B023 - called before the next shape
-            "three": lambda: three(x, *layer.weight),  # noqa: B023
+            "three": lambda: three(x, *layer.weight.chunk(2)),  # noqa: B023
             "native": lambda: torch.view_as_real(
-                conv2d(joined(x), torch.complex(*layer.weight), padding=1)  # noqa: B023
+                conv2d(joined(x), torch.complex(*layer.weight.chunk(2)), padding=1)  # noqa: B023
             ),
         }
         times = [

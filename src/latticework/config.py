@@ -25,6 +25,7 @@ from latticework.config_base import (
     Lengths,
     Positive,
     Range,
+    Schedule,
     Section,
     Sharded,
     ascending,
@@ -167,31 +168,10 @@ class Curriculum(Section):
         return {name: value for name, value in self if isinstance(value, Range)}
 
 
-class Training(Section):
-    batch_size: int = Field(gt=0, description="Pictures a step and device.")
-    steps: int = Field(gt=0, description="Optimiser steps.")
-    steps_per_epoch: int = Field(gt=0, description="Steps between checkpoints and log lines.")
+class Training(Schedule):
     loss: Literal["mse", "cross_entropy"] = Field(description="Eq. 6, or its alternative.")
-    learning_rate: float = Field(gt=0, lt=1, description="Peak, for AdamW.")
-    weight_decay: float = Field(ge=0, lt=10, description="λ of eq. 6, decoupled.")
-    warmup_steps: int = Field(0, ge=0, description="Linear warm-up.")
-    decay: float = Field(0.3, gt=0, le=1, description="Last fraction of steps: linear to zero.")
     curriculum: Curriculum = Field(
         default_factory=Curriculum, description="From easy pictures to all of them."
-    )
-    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="For Lightning.")
-    devices: int = Field(1, gt=0, description="Devices a node.")
-    nodes: int = Field(1, gt=0, description="Nodes.")
-    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(
-        "32-true",
-        description="Of the network; pictures are always made in 32 bits. auto: bf16-mixed where "
-        "the device multiplies bfloat16 in hardware (GPU, CPU with AMX), else 32-true.",
-    )
-    threads: int = Field(2, gt=0, description="CPU threads; results depend on their number.")
-    start: str | None = Field(
-        None,
-        description="A .safetensors file to start from: its tensors of equal name and shape are "
-        "taken over.",
     )
 
 

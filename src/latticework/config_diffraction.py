@@ -1,10 +1,10 @@
 """The section of a diffraction study: crystals, patterns, what a detector adds (Munshi 2022)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from latticework.config_base import Positive, Range, Section, Sharded, bounded
+from latticework.config_base import Positive, Range, Schedule, Section, Sharded, bounded
 
 KEPT = 2 / 3  # of the grid by abTEM's band limit
 
@@ -102,6 +102,52 @@ class DiffractionImaging(Section):
         return dict(self)
 
 
+class _MapNetwork(Section):
+    features: int = Field(gt=0, le=256, description="Feature maps at full resolution.")
+    levels: int = Field(gt=0, le=8, description="Poolings; sides are multiples of 2**levels.")
+    depth: int = Field(gt=0, le=8, description="Convolutions a block.")
+    dropout: float = Field(ge=0, lt=1, description="Monte Carlo dropout's probability.")
+    power: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Exponent on what goes in, for less dynamic range; 1 is the paper's.",
+    )
+
+
+class RealNetwork(_MapNetwork):
+    name: Literal["unet", "spectral_unet"] = Field(
+        description="U-Net with max pooling, or with spectral pooling."
+    )
+    channels: list[Literal["pattern", "correlation"]] = Field(
+        ["pattern"], min_length=1, description="What goes in; the paper's is the pattern alone."
+    )
+
+
+class ComplexNetwork(_MapNetwork):
+    name: Literal["fcunet"] = Field(description="FCU-Net.")
+    upsampling: Literal["nearest", "pad"] = Field(
+        "nearest", description="Of spectra: nearest neighbours (the paper's), or zeros around."
+    )
+
+
+class NetworkRow(Section):
+    """One network of a study, with a training of its own."""
+
+    network: Annotated[RealNetwork | ComplexNetwork, Field(discriminator="name")]
+    steps: int | None = Field(
+        None, gt=0, description="Instead of training.steps, for a comparison at equal time."
+    )
+
+
+def without_null(rows: dict[str, Any]) -> dict[str, Any]:
+    """Rows that are not null; raises ValueError where none is left."""
+    kept = {name: row for name, row in rows.items() if row is not None}
+    if not kept:
+        raise ValueError("must have at least one network that is not null")
+    return kept
+
+
 class EvaluationPatterns(Section):
     """Patterns of held-out crystals in drawn microscopes, and their true peaks."""
 
@@ -153,7 +199,26 @@ class DiffractionStudy(Section):
     structures: CrystalStructures
     simulation: DiffractionSimulation
     imaging: DiffractionImaging
+    networks: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], NetworkRow | None],
+        AfterValidator(without_null),
+    ] = Field(
+        description="Networks to be trained and compared, by a name of your choice; null leaves "
+        "one out that an earlier file has."
+    )
+    training: Schedule
     evaluation: DiffractionEvaluation
+
+    @model_validator(mode="after")
+    def _pools(self) -> "DiffractionStudy":
+        for name, row in self.networks.items():
+            unit = 2**row.network.levels
+            if self.simulation.size % unit:
+                raise ValueError(
+                    f"simulation.size ({self.simulation.size}) must be a multiple of {unit}, "
+                    f"2^networks.{name}.network.levels"
+                )
+        return self
 
     @model_validator(mode="after")
     def _two_crystals(self) -> "DiffractionStudy":

@@ -101,7 +101,7 @@ def write(
             array = arrays[name]
             data = np.concatenate(list(array.data)) if array.ragged else np.asarray(array.data)
             dataset = file.create_dataset(
-                name, data=data, track_times=False, fletcher32=data.ndim > 0
+                name, data=data, track_times=False, fletcher32=data.ndim > 0, chunks=_chunks(data)
             )
             dataset.attrs["units"] = array.units
             dataset.attrs["dims"] = json.dumps(array.dims)
@@ -112,28 +112,34 @@ def write(
         temporary.write_bytes(image.getbuffer())
 
 
-def read(
-    path: str | Path, kind: str, names: Sequence[str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read arrays (all, or those named) and attributes of a file of one `kind`.
+def _chunks(data: np.ndarray) -> tuple[int, ...] | None:
+    """One picture a chunk for stacks of pictures, which are read singly; None: h5py's choice."""
+    return (1,) * (data.ndim - 2) + data.shape[-2:] if data.ndim > 2 and data.size else None
 
-    Ragged arrays come back as lists. Raises ShardError, naming the path, what was expected and
-    what was found, for a file that is missing, truncated, corrupt or of another kind.
-    """
-    path = Path(path)
+
+def _opened(path: Path, kind: str, names: Sequence[str]) -> h5py.File:
+    """A checked file that has arrays `names`; raises as h5py does, or ShardError."""
+    file = h5py.File(path, "r")
+    found = file.attrs.get("format"), file.attrs.get("version")
+    missing = sorted(set(names) - set(file))
+    if found != (f"latticework/{kind}", VERSION):
+        file.close()
+        raise ShardError(
+            f"{path}: expected format latticework/{kind} version {VERSION}, "
+            f"found {found[0]} version {found[1]}"
+        )
+    if missing:
+        present = sorted(file)
+        file.close()
+        raise ShardError(f"{path}: expected arrays {missing}, found only {present}")
+    return file
+
+
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Whatever goes wrong in reading a file becomes a ShardError that names it."""
     try:
-        with h5py.File(path, "r") as file:
-            found = file.attrs.get("format"), file.attrs.get("version")
-            if found != (f"latticework/{kind}", VERSION):
-                raise ShardError(
-                    f"{path}: expected format latticework/{kind} version {VERSION}, "
-                    f"found {found[0]} version {found[1]}"
-                )
-            missing = sorted(set(names or ()) - set(file))
-            if missing:
-                raise ShardError(f"{path}: expected arrays {missing}, found only {sorted(file)}")
-            arrays = {name: _load(file[name]) for name in (names or sorted(file))}
-            return arrays, json.loads(file.attrs["attributes"])
+        yield
     except ShardError:
         raise
     # What h5py raises depends on where a file is damaged.
@@ -142,6 +148,25 @@ def read(
             f"{path}: expected a readable HDF5 file of kind {kind}, found: {error}. "
             "Delete it and run again: it is made anew."
         ) from error
+
+
+def read(
+    path: str | Path, kind: str, names: Sequence[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read arrays (all, or those named) and attributes of a file of one `kind`.
+
+    Ragged arrays come back as lists. Raises ShardError, naming the path, what was expected and
+    what was found, for a file that is missing, truncated, corrupt or of another kind.
+    """
+    with _readable(path, kind), _opened(Path(path), kind, names or ()) as file:
+        arrays = {name: _load(file[name]) for name in (names or sorted(file))}
+        return arrays, json.loads(file.attrs["attributes"])
+
+
+def open_lazily(path: str | Path, kind: str, names: Sequence[str]) -> h5py.File:
+    """A file of one `kind` that has arrays `names`, for reading parts of them; raises as `read`."""
+    with _readable(path, kind):
+        return _opened(Path(path), kind, names)
 
 
 def _load(dataset: h5py.Dataset) -> np.ndarray | list[np.ndarray]:

@@ -59,10 +59,11 @@ LESSON = {"figure_training_example"}
 TRAINING = {"train", "figure_training_curve"} | SCORES | LESSON
 WAVES = {"exit_waves"} | TRAINING
 STRUCTURES = {"structures", "figure_structures"} | WAVES
-PATTERNS = {"diffraction", "figure_triplets"}
+MAPS = {"train_maps", "figure_map_training"}
+PATTERNS = {"diffraction", "figure_triplets"} | MAPS
 CRYSTALS = {"crystals", "figure_crystals"} | PATTERNS
 DRAWN = {"figure_structures", "figure_training_curve", "figure_dose"} | LESSON | READING_FIGURES
-DRAWN |= {"figure_crystals", "figure_triplets"}
+DRAWN |= {"figure_crystals", "figure_triplets", "figure_map_training"}
 
 PACKAGE = "src/latticework"
 TINY = "config/tiny.yaml"
@@ -78,8 +79,12 @@ CHANGES = {
         append(f"{PACKAGE}/analysis/matching.py"),
         SCORES | LESSON | {"real_pictures"},
     ),
-    "module: the optimiser": (append(f"{PACKAGE}/learning/module.py"), TRAINING),
-    "module: the detector": (append(f"{PACKAGE}/imaging/detector.py"), TRAINING | {"bounds"}),
+    "module: the optimiser": (append(f"{PACKAGE}/learning/module.py"), TRAINING | MAPS),
+    "module: the triplets": (append(f"{PACKAGE}/learning/triplets.py"), TRAINING | MAPS),
+    "module: the detector": (
+        append(f"{PACKAGE}/imaging/detector.py"),
+        TRAINING | MAPS | {"bounds"},
+    ),
     "module: the tiling": (
         append(f"{PACKAGE}/inference/tiling.py"),
         READING | READING_FIGURES | SCORES | LESSON,
@@ -92,6 +97,10 @@ CHANGES = {
     "module: the prototypes": (append(f"{PACKAGE}/structures/crystals.py"), CRYSTALS),
     "module: the Ewald sphere": (append(f"{PACKAGE}/simulation/structure_factors.py"), PATTERNS),
     "config: steps": (setting(TINY, f"{STUDY}/training/steps", 61), TRAINING),
+    "config: steps of one network": (
+        setting(TINY, "studies/diffraction/networks/fcunet/steps", 5),
+        MAPS,
+    ),
     "config: doses": (
         setting(TINY, f"{STUDY}/evaluation/doses", [1.0e5]),
         SCORES | LESSON | {"bounds"},

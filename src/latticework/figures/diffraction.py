@@ -132,3 +132,22 @@ def triplets(
     axes[-1, 0].plot([-0.9 * half, -0.9 * half + 1], [0.85 * half] * 2, color="white", linewidth=2)
     axes[-1, 0].text(-0.9 * half, 0.8 * half, "1 1/Å", color="white", fontsize=5.5, va="bottom")
     return figure, pd.DataFrame(rows)
+
+
+@styled
+def map_training(logs: Mapping[str, pd.DataFrame]) -> Drawn:
+    """Loss of several networks on held-out crystals, and on the training's, against the step.
+
+    `logs` are training.csv by network.
+    """
+    figure = Figure(figsize=(6, 3.4))
+    ax = figure.add_subplot()
+    for number, (name, log) in enumerate(logs.items()):
+        colour = f"C{number}"
+        held_out = log.dropna(subset="held_out_loss")
+        ax.plot(held_out["step"], held_out["held_out_loss"], color=colour, label=name)
+        ax.plot(log["step"], log["loss"], color=colour, linewidth=0.6, linestyle=":")
+    ax.set(xlabel="step", ylabel="mean squared error", xlim=(0, None))
+    style.log_scale(ax)
+    ax.legend(title="held-out crystals; dotted: training")
+    return figure, layers(**logs)

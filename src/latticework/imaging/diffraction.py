@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import pad
 
-from latticework.imaging.augmentation import Distribution, draw
+from latticework.imaging.augmentation import Distribution, dihedral, draw
 from latticework.imaging.detector import poisson_counts
 
 
@@ -74,6 +75,15 @@ def distort(
     return torch.nn.functional.grid_sample(
         pictures[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
     )[:, 0]
+
+
+def turn(pictures: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
+    """Pictures (n, size, size), size even, under symmetries of the square about n // 2.
+
+    `elements` (n,) are those of `augmentation.dihedral`. The first row and column, which have no
+    opposite, become zero.
+    """
+    return pad(dihedral(pictures[:, 1:, 1:], elements), (1, 0, 1, 0))
 
 
 def count(

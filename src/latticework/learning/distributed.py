@@ -7,7 +7,9 @@ are those of the first process.
 """
 
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,8 +19,9 @@ from typing import Any
 import torch
 
 from latticework import config, shards
+from latticework.config_base import Schedule
 from latticework.learning import weights
-from latticework.learning.training import Recipe, train
+from latticework.learning.training import MapRecipe, Recipe, train
 
 
 class DistributedError(RuntimeError):
@@ -28,7 +31,7 @@ class DistributedError(RuntimeError):
 class Job(config.Section):
     """What every process of a training is told: the arguments of `train`, and where to write."""
 
-    recipe: Recipe
+    recipe: Recipe | MapRecipe
     shard_paths: list[Path]
     held_out_paths: list[Path]
     folder: Path
@@ -36,7 +39,7 @@ class Job(config.Section):
     result: Path
 
 
-def launcher(settings: config.Training) -> list[str]:
+def launcher(settings: Schedule) -> list[str]:
     """Command that starts all processes of a training; what each is to run comes after it.
 
     Raises DistributedError for several nodes outside of a Slurm job.
@@ -61,7 +64,7 @@ def launcher(settings: config.Training) -> list[str]:
 
 
 def train_distributed(
-    recipe: Recipe,
+    recipe: Recipe | MapRecipe,
     shard_paths: Sequence[Path],
     held_out_paths: Sequence[Path],
     folder: Path,
@@ -98,6 +101,29 @@ def train_distributed(
             f"with exit code {process.returncode}; see the lines above"
         )
     return weights.load(result)
+
+
+def train_and_save(
+    recipe: Recipe | MapRecipe,
+    shard_paths: Sequence[Path],
+    held_out_paths: Sequence[Path],
+    weights_path: Path,
+    card_path: Path,
+    sources: Sequence[Path],
+) -> None:
+    """Train by as many processes as the recipe asks for; write weights and card, drop checkpoints.
+
+    A killed training goes on from its last checkpoint, which lies beside the weights.
+    """
+    several = recipe.training.devices * recipe.training.nodes > 1
+    learn = train_distributed if several else train
+    folder = weights_path.parent
+    network, card = learn(recipe, shard_paths, held_out_paths, folder, sources)
+    with shards.atomic(card_path) as temporary:
+        temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    weights.save(weights_path, network, card)
+    # One that outlived a killed driver may be at the same.
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def main(path: str) -> None:

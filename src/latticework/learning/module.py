@@ -1,6 +1,7 @@
-"""The training of a class-map network, as a Lightning module."""
+"""The training of a network as a Lightning module; that of a class-map network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import lightning
@@ -45,18 +46,82 @@ def learning_rate_factor(step: int, warmup: int, total: int, decay: float) -> fl
     return max(0.0, min(1.0, remaining))
 
 
-class ClassMapModule(lightning.LightningModule):
-    """Learns class maps from pictures that it makes itself, on its device, in every step.
+class ScheduledModule(lightning.LightningModule):
+    """A network with its optimiser and schedule, whose random streams are numbered by the step.
 
-    Everything random in a step comes from a stream numbered by the step, so a resumed training
-    sees what an undisturbed one would have seen.
+    Everything random in a step comes from a stream of its number, so a resumed training sees what
+    an undisturbed one would have seen.
+
+    Parameters
+    ----------
+    seed, study
+        Name the random streams.
+    build
+        Makes the network; its initial weights, too, come from a named stream.
+    weight_decay
+        λ of Madsen 2018, eq. 6, applied by AdamW to convolution weights only.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        study: str,
+        build: Callable[[], nn.Module],
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float,
+        warmup_steps: int,
+        total_steps: int,
+        decay: float,
+    ):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(torch_seed(seed, f"{study}/weights"))
+            self.network = build()
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.seed, self.study, self.batch_size = seed, study, batch_size
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.schedule = {"warmup": warmup_steps, "total": total_steps, "decay": decay}
+
+    def share(self, step: int) -> int:
+        """Number of this process's share of a step: each makes its own."""
+        return step * self.trainer.world_size + self.global_rank
+
+    def generator(self, stream: str, number: int) -> torch.Generator:
+        """Random numbers of one item of a stream, on the module's device."""
+        generator = torch.Generator(self.device)
+        return generator.manual_seed(torch_seed(self.seed, f"{self.study}/{stream}", number))
+
+    def report(self, name: str, loss: torch.Tensor) -> None:
+        """Mean of an epoch, on the progress bar and in the log."""
+        self.log(name, loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        # Complex normalisation has matrices, too; kernels have four dimensions or more.
+        kernels = [p for p in self.network.parameters() if p.ndim > 2]
+        others = [p for p in self.network.parameters() if p.ndim <= 2]
+        groups = [
+            {"params": kernels, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: learning_rate_factor(step, **self.schedule)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+class ClassMapModule(ScheduledModule):
+    """Learns class maps from pictures that it makes itself, on its device, in every step.
 
     Parameters
     ----------
     bank, held_out
         Waves and atoms of the structures to train on, and of those to watch.
-    seed, study
-        Name the random streams.
     network
         `name` in `NETWORKS` and its arguments.
     pictures
@@ -66,8 +131,8 @@ class ClassMapModule(lightning.LightningModule):
         linearly until step `curriculum_steps`.
     loss
         "mse" or "cross_entropy".
-    weight_decay
-        λ of eq. 6, applied by AdamW to convolution weights only.
+    scheduled
+        Arguments of `ScheduledModule` other than build.
     """
 
     def __init__(
@@ -75,36 +140,20 @@ class ClassMapModule(lightning.LightningModule):
         bank: WaveBank,
         held_out: WaveBank,
         *,
-        seed: int,
-        study: str,
         network: Mapping[str, Any],
         pictures: Mapping[str, Any],
         ranges: Mapping[str, Distribution],
-        batch_size: int,
         loss: str,
-        learning_rate: float,
-        weight_decay: float,
-        warmup_steps: int,
-        total_steps: int,
-        decay: float,
         easy_ranges: Mapping[str, Distribution] | None = None,
         curriculum_steps: int = 0,
+        **scheduled: Any,
     ):
-        super().__init__()
         arguments = dict(network)
-        # The initial weights, too, come from a named stream.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(seed, f"{study}/weights"))
-            self.network = NETWORKS[arguments.pop("name")](**arguments)
-        self.network = self.network.to(memory_format=torch.channels_last)
+        super().__init__(build=partial(NETWORKS[arguments.pop("name")], **arguments), **scheduled)
         self.bank, self.held_out = bank, held_out
-        self.seed, self.study = seed, study
         self.pictures, self.ranges = dict(pictures), ranges
         self.easy_ranges, self.curriculum_steps = easy_ranges or {}, curriculum_steps
-        self.batch_size = batch_size
         self.loss = LOSSES[loss]
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.schedule = {"warmup": warmup_steps, "total": total_steps, "decay": decay}
 
     def on_fit_start(self) -> None:
         self.bank, self.held_out = self.bank.to(self.device), self.held_out.to(self.device)
@@ -121,8 +170,7 @@ class ClassMapModule(lightning.LightningModule):
         self, bank: WaveBank, stream: str, number: int, ranges: Mapping[str, Distribution]
     ) -> Batch:
         """The pictures of one numbered item of a stream, made on the module's device."""
-        generator = torch.Generator(self.device)
-        generator.manual_seed(torch_seed(self.seed, f"{self.study}/{stream}", number))
+        generator = self.generator(stream, number)
         return make_batch(
             bank, self.batch_size, ranges=ranges, generator=generator, **self.pictures
         )
@@ -134,32 +182,13 @@ class ClassMapModule(lightning.LightningModule):
 
     def training_step(self, batch: torch.Tensor, batch_index: int) -> torch.Tensor:
         with torch.autocast(self.device.type, enabled=False):
-            # Each process of a distributed training makes its own share of the step.
-            share = self.global_step * self.trainer.world_size + self.global_rank
             ranges = self.ranges_at(self.global_step)
-            made = self.make_pictures(self.bank, "step", share, ranges)
+            made = self.make_pictures(self.bank, "step", self.share(self.global_step), ranges)
         loss = self.score_pictures(made)
-        self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True)
+        self.report("loss", loss)
         return loss
 
     def validation_step(self, batch: torch.Tensor, batch_index: int) -> None:
         with torch.autocast(self.device.type, enabled=False):
             made = self.make_pictures(self.held_out, "validation", batch_index, self.ranges)
-        loss = self.score_pictures(made)
-        self.log("held_out_loss", loss, prog_bar=True, sync_dist=True)
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        kernels = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": kernels, "weight_decay": self.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_factor(step, **self.schedule)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        self.report("held_out_loss", self.score_pictures(made))

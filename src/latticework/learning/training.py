@@ -11,10 +11,13 @@ import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from torch.utils.data import DataLoader
 
-from latticework import config, shards
+from latticework import config, config_diffraction, shards
+from latticework.config_base import Schedule
 from latticework.learning import weights
 from latticework.learning.data import Steps, load_wave_bank
+from latticework.learning.map_module import MapModule
 from latticework.learning.module import ClassMapModule
+from latticework.learning.triplets import TripletShards
 
 VALIDATION_BATCHES = 4
 
@@ -65,7 +68,7 @@ class LastCheckpoint(lightning.Callback):
 
 
 class Recipe(config.Section):
-    """Everything that the weights depend on."""
+    """Everything that the weights of a class-map network depend on."""
 
     study: str
     seed: int
@@ -78,6 +81,70 @@ class Recipe(config.Section):
     def card(self) -> dict[str, Any]:
         """What a user of the weights needs to know, as JSON types."""
         return self.model_dump(mode="json") | {"energy": self.simulation.energy}
+
+    def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> ClassMapModule:
+        """The module that learns from shards of exit waves; raises ShardError for a bad one."""
+        imaging = self.imaging
+        return ClassMapModule(
+            load_wave_bank(shard_paths, imaging.band_limit),
+            load_wave_bank(held_out_paths, imaging.band_limit),
+            network=self.network.model_dump(),
+            pictures={
+                "energy": self.simulation.energy,
+                "crop": imaging.crop,
+                "label_sigma": imaging.label_sigma,
+                "normalisation_sigma": imaging.normalisation_sigma,
+                "n_classes": self.network.classes,
+                "series": imaging.series,
+            },
+            ranges=imaging.ranges(),
+            loss=self.training.loss,
+            easy_ranges=self.training.curriculum.ranges(),
+            curriculum_steps=self.training.curriculum.steps,
+            **scheduled(self.seed, self.study, self.training),
+        )
+
+
+class MapRecipe(config.Section):
+    """Everything that the weights of a network from patterns to structure factors depend on."""
+
+    study: str
+    seed: int
+    structures: config_diffraction.CrystalStructures
+    simulation: config_diffraction.DiffractionSimulation
+    imaging: config_diffraction.DiffractionImaging
+    row: config_diffraction.NetworkRow
+    training: Schedule
+
+    def card(self) -> dict[str, Any]:
+        """What a user of the weights needs to know, as JSON types."""
+        card = self.model_dump(mode="json") | {"energy": self.simulation.energy}
+        return card | {"network": card.pop("row")["network"]}
+
+    def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> MapModule:
+        """The module that learns from diffraction shards; raises ShardError for a bad one."""
+        steps = self.row.steps or self.training.steps
+        return MapModule(
+            TripletShards(shard_paths),
+            TripletShards(held_out_paths),
+            network=self.row.network.model_dump(),
+            ranges=self.imaging.ranges(),
+            **scheduled(self.seed, self.study, self.training.model_copy(update={"steps": steps})),
+        )
+
+
+def scheduled(seed: int, study: str, settings: Schedule) -> dict[str, Any]:
+    """Arguments of `ScheduledModule` other than build."""
+    return {
+        "seed": seed,
+        "study": study,
+        "batch_size": settings.batch_size,
+        "learning_rate": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "warmup_steps": settings.warmup_steps,
+        "total_steps": settings.steps,
+        "decay": settings.decay,
+    }
 
 
 def resolved_precision(precision: str, accelerator: str) -> str:
@@ -96,7 +163,7 @@ def loader(steps: int) -> DataLoader:
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | MapRecipe,
     shard_paths: Sequence[Path],
     held_out_paths: Sequence[Path],
     folder: Path,
@@ -109,36 +176,11 @@ def train(
 
     Returns the network and its card.
     """
-    settings, imaging = recipe.training, recipe.imaging
+    settings = recipe.training
     torch.set_num_threads(settings.threads)
     start = [Path(settings.start)] if settings.start else []
     data = [shards.sha256_of(p) for p in (*shard_paths, *held_out_paths, *sources, *start)]
-    pictures = {
-        "energy": recipe.simulation.energy,
-        "crop": imaging.crop,
-        "label_sigma": imaging.label_sigma,
-        "normalisation_sigma": imaging.normalisation_sigma,
-        "n_classes": recipe.network.classes,
-        "series": imaging.series,
-    }
-    module = ClassMapModule(
-        load_wave_bank(shard_paths, imaging.band_limit),
-        load_wave_bank(held_out_paths, imaging.band_limit),
-        seed=recipe.seed,
-        study=recipe.study,
-        network=recipe.network.model_dump(),
-        pictures=pictures,
-        ranges=imaging.ranges(),
-        batch_size=settings.batch_size,
-        loss=settings.loss,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        warmup_steps=settings.warmup_steps,
-        total_steps=settings.steps,
-        decay=settings.decay,
-        easy_ranges=settings.curriculum.ranges(),
-        curriculum_steps=settings.curriculum.steps,
-    )
+    module = recipe.module(shard_paths, held_out_paths)
     for path in start:
         weights.take_over(module.network, path)
     last = folder / "checkpoints" / config.fingerprint(recipe, data) / "last.ckpt"
@@ -148,7 +190,7 @@ def train(
         devices=settings.devices,
         num_nodes=settings.nodes,
         precision=resolved_precision(settings.precision, settings.accelerator),
-        max_steps=settings.steps,
+        max_steps=module.schedule["total"],
         deterministic=True,
         # Step numbers are not shared out: every process makes its own share of every step.
         use_distributed_sampler=False,

@@ -10,7 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from latticework.networks import NETWORKS
+from latticework.networks.maps import MAP_NETWORKS
 from latticework.shards import atomic
+
+KNOWN = NETWORKS | MAP_NETWORKS
 
 
 class WeightsError(ValueError):
@@ -48,10 +51,10 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     try:
         card = json.loads(metadata["card"])
         arguments = dict(card["network"])
-        network = NETWORKS[arguments.pop("name")](**arguments)
+        network = KNOWN[arguments.pop("name")](**arguments)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{path}: expected a card that describes one of the networks {sorted(NETWORKS)}, "
+            f"{path}: expected a card that describes one of the networks {sorted(KNOWN)}, "
             f"found: {error!r}"
         ) from error
     try:

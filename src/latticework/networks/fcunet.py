@@ -39,6 +39,8 @@ class FCUNet(nn.Module):
     upsampling
         "nearest" neighbours (the paper's), or "pad" the spectrum with zeros: the inverse of the
         pooling, so that what meets a skip has its frequencies.
+    power
+        Exponent on pattern and probe, for less dynamic range; 1 is the paper's.
 
     Pooling crops the centre of the shifted spectra. Skips join real with real and imaginary with
     imaginary parts.
@@ -51,10 +53,11 @@ class FCUNet(nn.Module):
         depth: int = 4,
         dropout: float = 0.3,
         upsampling: Literal["nearest", "pad"] = "nearest",
+        power: float = 1.0,
     ):
         super().__init__()
         widths = level_widths(features, levels + 1)
-        self.upsampling = upsampling
+        self.upsampling, self.power = upsampling, power
         build = partial(complex_block, depth=depth, dropout=dropout)
         self.encoder, self.decoder = stages(build, 1, widths)
         self.last = complex_block(features, features, depth, dropout)
@@ -69,6 +72,8 @@ class FCUNet(nn.Module):
 
     def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
         """Map (n, size, size) of patterns and probes (n, size, size)."""
+        if self.power != 1:
+            pattern, probe = (p.clamp(min=0) ** self.power for p in (pattern, probe))
         x = parts(correlation_spectrum(pattern, probe)[:, None])
         skips = []
         for level, stage in enumerate(self.encoder):

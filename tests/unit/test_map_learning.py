@@ -1,0 +1,208 @@
+"""Triplets are read as they were written, and map networks learn from them and resume."""
+
+import numpy as np
+import pytest
+import torch
+
+from latticework import shards
+from latticework.config import load as load_config
+from latticework.imaging.diffraction import turn
+from latticework.inference.maps import predict_maps, sample_maps
+from latticework.learning import map_module
+from latticework.learning.map_module import scaled
+from latticework.learning.training import MapRecipe, train
+from latticework.learning.triplets import Draws, TripletShards
+from latticework.learning.weights import load, save
+from latticework.networks.maps import MAP_NETWORKS
+
+SIZE, STEP = 32, 0.05
+SEMIANGLES, THICKNESSES = 2, 3
+
+
+def lattice_maps(rng, count):
+    """Maps (count, SIZE, SIZE) with Gaussian peaks on lattices about the middle."""
+    q = np.arange(SIZE) - SIZE // 2
+    y, x = np.meshgrid(q, q, indexing="ij")
+    made = []
+    for _ in range(count):
+        a, angle = rng.uniform(6, 9), rng.uniform(0, np.pi)
+        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        sites = a * np.stack(np.meshgrid(*2 * [np.arange(-3, 4)]), axis=-1).reshape(-1, 2) @ turned
+        peaks = (np.exp(-0.5 * ((x - u) ** 2 + (y - v) ** 2)) for u, v in sites)
+        made.append(np.sum(list(peaks), axis=0) * np.exp(-(x**2 + y**2) / 100))
+    return np.stack(made)
+
+
+def disks():
+    q = np.arange(SIZE) - SIZE // 2
+    radius = np.hypot(*np.meshgrid(q, q))
+    return np.stack([radius < 1.5, radius < 2.5]).astype(np.float32)
+
+
+def write_triplets(path, seed, count=4, step=STEP):
+    """A made-up shard: disks at the peaks, fainter in thicker samples."""
+    rng = np.random.default_rng(seed)
+    truths, probes = lattice_maps(rng, count), disks()
+    spectra = np.fft.fft2(truths)[:, None] * np.fft.fft2(np.fft.ifftshift(probes, axes=(-2, -1)))
+    patterns = np.maximum(np.fft.ifft2(spectra).real, 0)
+    fading = 0.5 ** np.arange(THICKNESSES)
+    pixels = ("y", "x")
+    arrays = {
+        "pattern": shards.Array(
+            (patterns[:, :, None] * fading[:, None, None]).astype(np.float32),
+            "1",
+            ("orientation", "semiangle", "thickness", *pixels),
+        ),
+        "probe": shards.Array(probes, "1", ("semiangle", *pixels)),
+        "structure_factors": shards.Array(20 * truths, "V", ("orientation", *pixels)),
+        "reciprocal_sampling": shards.Array(np.array(step), "1/Å", ()),
+    }
+    shards.write(path, "diffraction", arrays, {})
+    return path
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return [write_triplets(tmp_path / f"{i}.h5", i, count=3 + i) for i in range(2)]
+
+
+def recipe(name="compressed_unet", **training):
+    """The study of the tiny configuration with made-up triplets' size, and hardly any noise."""
+    study = load_config("config/config.yaml", "config/tiny.yaml").studies["diffraction"]
+    settings = {"steps": 6, "steps_per_epoch": 3, "batch_size": 2, "learning_rate": 5e-3}
+    nothing = {"low": 0, "high": 0}
+    calm = {name: nothing for name in ("shift", "background", "ellipticity", "hot", "dead")}
+    return MapRecipe.model_validate(
+        {
+            "study": "made_up",
+            "seed": 1,
+            "structures": study.structures,
+            "simulation": study.simulation,
+            "imaging": study.imaging.model_dump() | calm,
+            "row": study.networks[name],
+            "training": study.training.model_dump() | settings | training,
+        }
+    )
+
+
+def test_triplets_are_numbered_thickness_first(paths):
+    triplets = TripletShards(paths)
+    assert len(triplets) == (3 + 4) * SEMIANGLES * THICKNESSES
+    arrays = [shards.read(path, "diffraction")[0] for path in paths]
+    for orientation, semiangle, thickness in [(0, 0, 0), (2, 1, 2), (3, 0, 1), (6, 1, 2)]:
+        number = (orientation * SEMIANGLES + semiangle) * THICKNESSES + thickness
+        stored = triplets.read([number])
+        source, row = arrays[orientation // 3 > 0], orientation - 3 * (orientation // 3 > 0)
+        np.testing.assert_array_equal(
+            stored.pattern[0], source["pattern"][row, semiangle, thickness]
+        )
+        np.testing.assert_array_equal(stored.probe[0], source["probe"][semiangle])
+        np.testing.assert_allclose(
+            stored.structure_factors[0], source["structure_factors"][row], rtol=1e-6
+        )
+
+
+def test_shards_of_another_pixel_are_refused(paths, tmp_path):
+    other = write_triplets(tmp_path / "other.h5", 9, step=2 * STEP)
+    with pytest.raises(shards.ShardError, match=r"other\.h5: expected patterns .* 0\.1"):
+        TripletShards([*paths, other])
+
+
+def test_a_batch_depends_on_its_number_alone(paths):
+    def batch(draws, number, following):
+        return draws.batch(number, following).pattern
+
+    triplets = TripletShards(paths)
+    first, second = (Draws(triplets, 4, 7, "draws") for _ in range(2))
+    one = batch(first, 5, 6)
+    torch.testing.assert_close(batch(second, 3, 9).shape, one.shape)
+    torch.testing.assert_close(batch(second, 5, 6), one)
+    assert not torch.equal(batch(first, 6, 7), one)
+
+
+def test_turning_is_a_symmetry_about_the_zero_frequency():
+    middle, (x, y) = SIZE // 2, (5, 2)
+    picture = torch.zeros(1, SIZE, SIZE)
+    picture[0, middle, middle], picture[0, middle + y, middle + x] = 2, 1
+    turned = turn(picture.expand(8, -1, -1), torch.arange(8))
+    assert (turned[:, middle, middle] == 2).all()
+    found = {tuple((torch.nonzero(p == 1)[0] - middle).tolist()) for p in turned}
+    assert found == {(a * u, b * v) for a, b in [(x, y), (y, x)] for u in (1, -1) for v in (1, -1)}
+
+
+@pytest.mark.parametrize("name", ["compressed_unet", "fcunet"])
+def test_a_few_dozen_steps_learn_an_easy_case(paths, tmp_path, name):
+    settings = {"steps": 80, "steps_per_epoch": 20, "batch_size": 8}
+    network, card = train(recipe(name, **settings), paths, paths[:1], tmp_path / name)
+    rows = np.genfromtxt(tmp_path / name / "training.csv", delimiter=",", names=True)
+    assert rows["step"].tolist() == [20, 40, 60, 80]
+    print(rows["held_out_loss"], rows["loss"])
+    assert rows["held_out_loss"][-1] < 0.6 * rows["held_out_loss"][0]
+    save(tmp_path / "weights.safetensors", network, card)
+    again, read = load(tmp_path / "weights.safetensors")
+    assert read["network"]["name"] == card["network"]["name"]
+    stored = TripletShards(paths).read([0, 1])
+    torch.testing.assert_close(
+        predict_maps(again, stored.pattern, stored.probe),
+        predict_maps(network, stored.pattern, stored.probe),
+    )
+
+
+def test_a_killed_training_resumes_to_the_same_weights(paths, tmp_path, monkeypatch):
+    whole, _ = train(recipe(), paths, paths, tmp_path / "whole")
+    original, made = map_module.augment, []
+
+    def augment(*arguments, **options):
+        made.append(None)
+        if len(made) > 3 + 4 + 1:
+            raise KeyboardInterrupt
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(map_module, "augment", augment)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(recipe(), paths, paths, tmp_path / "killed")
+    resumed, _ = train(recipe(), paths, paths, tmp_path / "killed")
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+
+
+def test_a_row_s_steps_replace_the_study_s(paths, tmp_path):
+    short = recipe()
+    longer = short.model_copy(update={"row": short.row.model_copy(update={"steps": 9})})
+    train(longer, paths, paths, tmp_path)
+    assert (tmp_path / "training.csv").read_text().splitlines()[-1].startswith("9,")
+
+
+@pytest.mark.parametrize("name", MAP_NETWORKS)
+def test_half_precision_is_close_to_full(name):
+    torch.manual_seed(0)
+    network = MAP_NETWORKS[name](features=4, levels=2, depth=1, dropout=0.0)
+    pattern, probe = torch.rand(4, 32, 32), torch.rand(4, 32, 32)
+    full = network(pattern, probe)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = network(pattern, probe)
+    assert float((half - full).norm() / full.norm()) < 0.05
+
+
+def test_dropout_samples_spread_and_their_absence_does_not():
+    torch.manual_seed(0)
+    network = MAP_NETWORKS["unet"](features=4, levels=2, depth=1, dropout=0.3).eval()
+    pattern, probe = torch.rand(3, 32, 32), torch.rand(1, 32, 32)
+    samples = sample_maps(network, pattern, probe, samples=5, batch=2)
+    assert samples.shape == (5, 3, 32, 32)
+    assert (samples.std(dim=0) > 0).any()
+    torch.testing.assert_close(
+        samples, sample_maps(network, pattern, probe, samples=5, batch=2), rtol=0, atol=0
+    )
+    one, two = (predict_maps(network, pattern, probe, batch=b) for b in (1, 3))
+    torch.testing.assert_close(one, two)
+    # What was set is set again.
+    assert not torch.equal(network(pattern, probe), network(pattern, probe))
+
+
+def test_scaled_maps_have_a_largest_value_of_one():
+    maps = torch.rand(3, 8, 8) * torch.tensor([1.0, 50.0, 0.0])[:, None, None]
+    torch.testing.assert_close(scaled(maps).amax(dim=(1, 2)), torch.tensor([1.0, 1.0, 0.0]))
