@@ -221,7 +221,9 @@ class DiffractionStudy(Section):
         return self
 
     @model_validator(mode="after")
-    def _two_crystals(self) -> "DiffractionStudy":
+    def _judged(self) -> "DiffractionStudy":
+        if taken := sorted({"quantem", "py4dstem"} & set(self.networks)):
+            raise ValueError(f"networks must not have the name of a correlation, {taken[0]}")
         each = self.structures.parameters.low_index + self.structures.parameters.random
         if self.structures.held_out <= each:
             raise ValueError(

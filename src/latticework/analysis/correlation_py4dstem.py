@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latticework.analysis import correlation
-from latticework.analysis.peak_detection import Space
+from latticework.analysis.peak_detection import MOST_PEAKS, Space
 
 try:
     from py4DSTEM.braggvectors import Probe
@@ -26,7 +26,6 @@ OWN: Space = {
     "kernel": ("choice", ("flat", "sigmoid")),
 }
 SPACE: Space = {**correlation.SPACE, **OWN}
-MOST_PEAKS = 1000
 
 
 def detect(

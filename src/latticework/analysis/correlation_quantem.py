@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from latticework.analysis import correlation
-from latticework.analysis.peak_detection import Space
+from latticework.analysis.peak_detection import MOST_PEAKS, Space
 
 OWN: Space = {
     "subpixel": ("choice", ("parabolic", "upsample")),
@@ -68,6 +68,7 @@ def detect(
         min_spacing=p["spacing"] * radius,
         edge_boundary=max(1, round(p["edge"] * radius)),
         subpixel=p["subpixel"],
+        max_num_peaks=MOST_PEAKS,
         **how,
     )
     return correlation.amplitudes(peaks, pattern.shape[-1], step)

@@ -9,7 +9,13 @@ import torch
 from skimage.metrics import structural_similarity
 
 from latticework.analysis.bragg import bragg_peaks
-from latticework.analysis.peak_detection import Detection, Peaks, Space, tuned_detection
+from latticework.analysis.peak_detection import (
+    MOST_PEAKS,
+    Detection,
+    Peaks,
+    Space,
+    tuned_detection,
+)
 
 SPACE: Space = {
     "threshold": ("loguniform", (5e-3, 0.5)),  # of the map's maximum
@@ -59,7 +65,8 @@ def peaks_of(maps: torch.Tensor, step: float) -> Callable[[np.ndarray, Mapping[s
     def detect(indices: np.ndarray, parameters: Mapping[str, Any]) -> Peaks:
         table = bragg_peaks(maps[indices], step, **parameters)
         values = table[["qx", "qy", "intensity"]].to_numpy(float)
-        return np.split(values, np.searchsorted(table["pattern"], np.arange(1, len(indices))))
+        starts = np.searchsorted(table["pattern"], np.arange(1, len(indices)))
+        return [peaks[:MOST_PEAKS] for peaks in np.split(values, starts)]
 
     return detect
 

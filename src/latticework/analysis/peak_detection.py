@@ -22,6 +22,8 @@ Space = Mapping[str, tuple[str, Sequence[Any]]]
 Peaks = list[np.ndarray]
 # Of the HDF5 file of patterns that everybody is judged by.
 KIND = "evaluation_patterns"
+# The strongest are kept: a method that finds more than these finds noise.
+MOST_PEAKS = 1000
 
 
 @dataclass(frozen=True)

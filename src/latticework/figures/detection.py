@@ -65,18 +65,14 @@ def _areas(peaks: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
     return LARGEST * np.minimum(peaks[:, 2] / strongest, 1)
 
 
-def _found(ax: Axes, truth: np.ndarray, found: np.ndarray, centre: np.ndarray, radius: float):
+def _found(
+    ax: Axes, truth: np.ndarray, found: np.ndarray, centre: np.ndarray, radius: float
+) -> None:
     """Circles where the true peaks are, crosses where peaks were found."""
-    ax.scatter(
-        *truth[:, :2].T,
-        s=_areas(truth, centre, radius),
-        facecolors="none",
-        edgecolors=style.BLUE,
-        linewidths=0.5,
-    )
-    ax.scatter(
-        *found[:, :2].T, s=_areas(found, centre, radius), marker="x", c="black", linewidths=0.5
-    )
+    circles = {"facecolors": "none", "edgecolors": style.BLUE}
+    for peaks, how in ((truth, circles), (found, {"marker": "x", "c": "black"})):
+        areas = _areas(peaks, centre, radius)
+        ax.scatter(*peaks[:, :2].T, s=areas, linewidths=0.5, rasterized=True, **how)
 
 
 @styled
