@@ -2,7 +2,6 @@
 
 from latticework import shards
 from latticework.analysis.evaluation_patterns import choose_sources, make_patterns
-from latticework.analysis.peak_detection import KIND
 from latticework.config_diffraction import DiffractionImaging, EvaluationPatterns
 from latticework.logs import tee
 from latticework.seeds import stream
@@ -24,5 +23,10 @@ sources = choose_sources(
 arrays, table = make_patterns(
     sources, snakemake.input.patterns, structures, settings, ranges, seed, study
 )
-shards.write(snakemake.output.patterns, KIND, arrays, {"study": study, "run": snakemake.params.run})
+shards.write(
+    snakemake.output.patterns,
+    "evaluation_patterns",
+    arrays,
+    {"study": study, "run": snakemake.params.run},
+)
 shards.write_csv(snakemake.output.table, table)

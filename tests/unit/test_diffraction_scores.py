@@ -16,7 +16,7 @@ from latticework.analysis.diffraction_scores import (
     summary,
     table_1,
 )
-from latticework.analysis.map_scores import direct_beam, scaled_map, ssim
+from latticework.analysis.similarity import direct_beam, scaled_map, ssim
 
 TRUTH = np.array([[0, 0, 10.0], [0.5, 0, 2.0], [-0.5, 0, 2.0], [0, 0.5, 1.0]])
 CENTRE = np.zeros(2)

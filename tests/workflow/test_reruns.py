@@ -35,7 +35,8 @@ def setting(name, key, value):
             section = section.setdefault(part, {})
         assert section.get(leaf) != value
         section[leaf] = value
-        return yaml.safe_dump(content)
+        # In the order of the file: that of a study's networks is that of its figures.
+        return yaml.safe_dump(content, sort_keys=False)
 
     return name, change
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from latticework import shards
 from latticework.analysis.bragg import bragg_peaks
-from latticework.analysis.map_scores import direct_beam, ssim
+from latticework.analysis.similarity import direct_beam, ssim
 from latticework.config_base import Range
 from latticework.config_diffraction import EvaluationPatterns
 from latticework.imaging.diffraction import augment

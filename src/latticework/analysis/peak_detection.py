@@ -20,8 +20,6 @@ from latticework.seeds import stream
 # A parameter's range: equally likely values, or (low, high) on a linear or logarithmic scale.
 Space = Mapping[str, tuple[str, Sequence[Any]]]
 Peaks = list[np.ndarray]
-# Of the HDF5 file of patterns that everybody is judged by.
-KIND = "evaluation_patterns"
 # The strongest are kept: a method that finds more than these finds noise.
 MOST_PEAKS = 1000
 
@@ -110,7 +108,7 @@ def peak_table(detection: Detection) -> pd.DataFrame:
 
 def read_patterns(patterns: str | Path, table: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """Arrays and table of the evaluation's patterns. Raises ShardError as `shards.read`."""
-    return shards.read(patterns, KIND)[0], pd.read_csv(table)
+    return shards.read(patterns, "evaluation_patterns")[0], pd.read_csv(table)
 
 
 def write_detection(detection: Detection, paths: Any) -> None:
