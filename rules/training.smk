@@ -85,3 +85,62 @@ rule train_maps:
         seed=CONFIG.seed,
     script:
         "../scripts/train_maps.py"
+
+
+# Asked for by name, not a part of a run: its result is a configuration.
+rule tune_worker:
+    input:
+        patterns=shards_of("simulations", "h5", "train"),
+        code=source_of("tune_worker.py"),
+    output:
+        f"{RESULTS}/tuning/{{study}}/{{network}}/worker-{{number}}.csv",
+    log:
+        f"logs/{RESULTS}/tuning/{{study}}/{{network}}/worker-{{number}}.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/tune_worker/{{study}}/{{network}}-{{number}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/learning.yaml"
+    threads: lambda wildcards: training(wildcards).threads
+    resources:
+        mem_mb=memory(3750),
+        runtime=minutes(480),
+        gpu=lambda wildcards: int(training(wildcards).accelerator != "cpu"),
+        cpus_per_task=lambda wildcards: training(wildcards).threads,
+    params:
+        structures=lookup_study("structures"),
+        simulation=lookup_study("simulation"),
+        imaging=lookup_study("imaging"),
+        row=lookup_study("networks/{network}"),
+        training=lookup_study("training"),
+        tuning=lookup_study("tuning"),
+        journal=f"{RESULTS}/tuning/{{study}}/{{network}}/journal.log",
+        seed=CONFIG.seed,
+    script:
+        "../scripts/tune_worker.py"
+
+
+rule tune:
+    input:
+        tables=lambda wildcards: expand(
+            f"{RESULTS}/tuning/{{{{study}}}}/{{{{network}}}}/worker-{{number:04d}}.csv",
+            number=range(CONFIG.studies[wildcards.study].tuning.workers),
+        ),
+        code=source_of("tune.py"),
+    output:
+        table=f"{RESULTS}/tuning/{{study}}/{{network}}/trials.csv",
+        best=f"{RESULTS}/tuning/{{study}}/{{network}}/best.yaml",
+    log:
+        f"logs/{RESULTS}/tuning/{{study}}/{{network}}/tune.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/tune/{{study}}/{{network}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=memory(400),
+        runtime=minutes(5),
+    script:
+        "../scripts/tune.py"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from latticework.cli_peaks import add_command
 from latticework.provenance import differences
 from latticework.shards import ShardError, write_csv
 
@@ -162,6 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there)")
     predict.add_argument("--quiet", action="store_true", help="no progress bar")
     predict.set_defaults(run=run_predict)
+    add_command(commands, MODELS / "diffraction.safetensors")
     verify = commands.add_parser(
         "verify",
         help="compare a run's files with its manifest",

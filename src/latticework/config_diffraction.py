@@ -138,6 +138,26 @@ class NetworkRow(Section):
     steps: int | None = Field(
         None, gt=0, description="Instead of training.steps, for a comparison at equal time."
     )
+    learning_rate: float | None = Field(
+        None, gt=0, lt=1, description="Instead of training.learning_rate."
+    )
+
+
+class Tuning(Section):
+    """What Optuna looks for, and how long; only when a tuning is asked for."""
+
+    trials: int = Field(gt=0, description="Trainings, stopped ones included.")
+    workers: int = Field(gt=0, description="Jobs that share the trials.")
+    steps: int = Field(gt=0, description="Optimiser steps of a trial that is not stopped.")
+    random: int = Field(10, ge=0, description="Trials with random parameters before any other.")
+    reduction: int = Field(
+        3, gt=1, description="Of so many trials at a rung, the best one goes on."
+    )
+    features: list[int] = Field(min_length=1, description="To choose from.")
+    levels: list[int] = Field(min_length=1, description="To choose from.")
+    depth: list[int] = Field(min_length=1, description="To choose from.")
+    dropout: bounded("Uniform.", 0, 0.9)
+    learning_rate: bounded("Loguniform.", 1e-6, 0.5)
 
 
 def without_null(rows: dict[str, Any]) -> dict[str, Any]:
@@ -207,16 +227,19 @@ class DiffractionStudy(Section):
         "one out that an earlier file has."
     )
     training: Schedule
+    tuning: Tuning
     evaluation: DiffractionEvaluation
 
     @model_validator(mode="after")
     def _pools(self) -> "DiffractionStudy":
-        for name, row in self.networks.items():
-            unit = 2**row.network.levels
+        asked = {f"networks.{n}.network.levels": r.network.levels for n, r in self.networks.items()}
+        asked["tuning.levels"] = max(self.tuning.levels)
+        for key, levels in asked.items():
+            unit = 2**levels
             if self.simulation.size % unit:
                 raise ValueError(
                     f"simulation.size ({self.simulation.size}) must be a multiple of {unit}, "
-                    f"2^networks.{name}.network.levels"
+                    f"2^{key}"
                 )
         return self
 

@@ -22,3 +22,25 @@ def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> No
     figure.colorbar(points, ax=axes, shrink=0.6, label="probability")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
+
+
+def save_peaks(path: str | Path, pattern: np.ndarray, peaks: pd.DataFrame) -> None:
+    """Draw Bragg peaks (x_px, y_px, intensity) on a pattern (ky, kx) and save it as PNG.
+
+    The pattern is on a logarithmic scale; a circle's area is its structure factor.
+    """
+    low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
+    figure = Figure(figsize=(7, 7 * pattern.shape[0] / pattern.shape[1]), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")
+    axes.scatter(
+        peaks["x_px"],
+        peaks["y_px"],
+        s=10 + 250 * peaks["intensity"],
+        facecolors="none",
+        edgecolors="tab:orange",
+        linewidths=0.8,
+    )
+    axes.set_axis_off()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

@@ -123,13 +123,14 @@ class MapRecipe(config.Section):
 
     def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> MapModule:
         """The module that learns from diffraction shards; raises ShardError for a bad one."""
-        steps = self.row.steps or self.training.steps
+        own = {"steps": self.row.steps, "learning_rate": self.row.learning_rate}
+        settings = self.training.model_copy(update={k: v for k, v in own.items() if v})
         return MapModule(
             TripletShards(shard_paths),
             TripletShards(held_out_paths),
             network=self.row.network.model_dump(),
             ranges=self.imaging.ranges(),
-            **scheduled(self.seed, self.study, self.training.model_copy(update={"steps": steps})),
+            **scheduled(self.seed, self.study, settings),
         )
 
 
@@ -168,6 +169,7 @@ def train(
     held_out_paths: Sequence[Path],
     folder: Path,
     sources: Sequence[Path] = (),
+    callbacks: Sequence[lightning.Callback] = (),
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Train, resuming where a killed run of the same recipe, data and code stopped.
 
@@ -203,6 +205,7 @@ def train(
             history,
             LastCheckpoint(last),
             TQDMProgressBar(refresh_rate=10),
+            *callbacks,
         ],
     )
     trainer.fit(
