@@ -20,6 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --constraint constraints.txt torch
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(RUN) pip install --quiet --no-deps quantem==0.1.10
 	@touch $(READY)
 
 demo: setup

@@ -296,10 +296,39 @@ def figure_files(study):
     ]
 
 
+def networks_of(study):
+    """Names of a diffraction study's networks."""
+    return list(CONFIG.studies[study].networks)
+
+
+def map_methods(study):
+    """What is compared on a diffraction study's patterns: networks and correlations."""
+    return networks_of(study) + CONFIG.studies[study].evaluation.baselines
+
+
+def shown_methods(study):
+    """The correlation and the network of the figure of peaks: FCU-Net, where there is one."""
+    networks = networks_of(study)
+    network = "fcunet" if "fcunet" in networks else networks[0]
+    return [CONFIG.studies[study].evaluation.baselines[0], network]
+
+
+def of_shown_methods(table):
+    """Input function: a table of each of the methods that the figure of peaks shows."""
+    return lambda wildcards: [
+        f"{RESULTS}/evaluation/{wildcards.study}/{method}/{table}.csv"
+        for method in shown_methods(wildcards.study)
+    ]
+
+
 def diffraction_files(study):
-    """The library of a diffraction study, and the figures of it."""
+    """The library of a diffraction study, its evaluation, and the figures of both."""
     folder = FIGURES.format(study=study)
     return [
+        *(
+            f"{RESULTS}/evaluation/{study}/{name}.csv"
+            for name in ("scores", "table1", "accuracy", "comparison")
+        ),
         *(
             f"{RESULTS}/simulations/{study}/{name}.h5"
             for kind in ("train", "heldout")
@@ -307,7 +336,10 @@ def diffraction_files(study):
         ),
         *(
             f"{folder}{name}.{ending}"
-            for name in ("fig6_crystals", "triplets", "map_training")
+            for name in (
+                *("fig6_crystals", "triplets", "map_training"),
+                *("fig2_detection", "accuracy", "table1"),
+            )
             for ending in ("svg", "png", "csv")
         ),
     ]

@@ -1,4 +1,5 @@
-# Figures of diffraction studies: which crystals there are, and what was simulated of them.
+# Figures of diffraction studies: which crystals there are, what was simulated of them, and what
+# networks and correlation find in it.
 
 
 rule figure_crystals:
@@ -96,3 +97,102 @@ rule figure_map_training:
         meaningful=CONFIG.meaningful,
     script:
         "../scripts/figure_map_training.py"
+
+
+rule figure_detection:
+    input:
+        patterns=rules.evaluation_patterns.output.patterns,
+        table=rules.evaluation_patterns.output.table,
+        peaks=of_shown_methods("peaks"),
+        scores=of_shown_methods("scores"),
+        code=source_of("figure_detection.py"),
+    output:
+        svg=f"{FIGURES}fig2_detection.svg",
+        png=in_report(
+            "fig2_detection",
+            "detection",
+            "2 Evaluation",
+            "Munshi 2022, Fig. 2",
+            "Peaks found by correlation and by a network",
+        ),
+        csv=f"{FIGURES}fig2_detection.csv",
+    log:
+        f"logs/{FIGURES}fig2_detection.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_detection/{{study}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/figures.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(5),
+    params:
+        methods=lambda wildcards: shown_methods(wildcards.study),
+        radius=lookup_study("evaluation/radius"),
+        meaningful=CONFIG.meaningful,
+    script:
+        "../scripts/figure_detection.py"
+
+
+rule figure_accuracy:
+    input:
+        accuracy=rules.compare_maps.output.accuracy,
+        code=source_of("figure_accuracy.py"),
+    output:
+        svg=f"{FIGURES}accuracy.svg",
+        png=in_report(
+            "accuracy",
+            "accuracy",
+            "2 Evaluation",
+            "accuracy",
+            "Accuracy against thickness, semiangle, dose and tilt",
+        ),
+        csv=f"{FIGURES}accuracy.csv",
+    log:
+        f"logs/{FIGURES}accuracy.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_accuracy/{{study}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/figures.yaml"
+    resources:
+        mem_mb=memory(160),
+        runtime=minutes(5),
+    params:
+        meaningful=CONFIG.meaningful,
+    script:
+        "../scripts/figure_accuracy.py"
+
+
+rule figure_table1:
+    input:
+        table1=rules.compare_maps.output.table1,
+        comparison=rules.compare_maps.output.comparison,
+        code=source_of("figure_table1.py"),
+    output:
+        svg=f"{FIGURES}table1.svg",
+        png=in_report(
+            "table1",
+            "table1",
+            "2 Evaluation",
+            "Munshi 2022, Table I",
+            "Likeness of the maps, accuracy of the peaks",
+        ),
+        csv=f"{FIGURES}table1.csv",
+    log:
+        f"logs/{FIGURES}table1.log",
+    benchmark:
+        f"benchmarks/{RESULTS}/figure_table1/{{study}}.tsv"
+    wildcard_constraints:
+        study=one_of(DIFFRACTION_STUDIES),
+    conda:
+        "../envs/figures.yaml"
+    resources:
+        mem_mb=memory(160),
+        runtime=minutes(5),
+    params:
+        meaningful=CONFIG.meaningful,
+    script:
+        "../scripts/figure_table1.py"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from latticework.config_base import Range, Schedule, Section, Sharded, bounded
+from latticework.config_base import Positive, Range, Schedule, Section, Sharded, bounded
 
 KEPT = 2 / 3  # of the grid by abTEM's band limit
 
@@ -168,6 +168,52 @@ def without_null(rows: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+class EvaluationPatterns(Section):
+    """Patterns of held-out crystals in drawn microscopes, and their true peaks."""
+
+    validation: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description="Share of the held-out crystals that every method's parameters are tuned on; "
+        "the others are the test.",
+    )
+    tuning: int = Field(gt=0, description="Patterns of the validation's crystals.")
+    test: int = Field(gt=0, description="Patterns of the test's crystals.")
+    series: int = Field(
+        gt=0, description="Of the test's patterns, those that are made at every dose as well."
+    )
+    doses: list[Positive] = Field(min_length=1, description="Electrons in the probe.")
+    threshold: float = Field(
+        0.03,
+        gt=0,
+        lt=1,
+        description="True peaks are at least this share of the strongest: above the side lobes of "
+        "the window that they are drawn with.",
+    )
+    separation: int = Field(
+        1, gt=0, le=10, description="A true peak is the largest value this far around it, px."
+    )
+
+
+class DiffractionEvaluation(Section):
+    """What networks and correlation are judged by."""
+
+    patterns: EvaluationPatterns
+    radius: float = Field(
+        0.05, gt=0, lt=1, description="A found peak is no farther from a true one, 1/Å (eq. 1)."
+    )
+    samples: int = Field(
+        10, ge=0, description="Predictions with dropout whose mean is taken; 0: one without."
+    )
+    trials: int = Field(gt=0, description="Random draws of each method's parameters.")
+    baselines: list[Literal["quantem", "py4dstem"]] = Field(
+        min_length=1,
+        description="Implementations of the correlation; py4dstem needs an environment of its "
+        "own: snakemake --sdm conda.",
+    )
+
+
 class DiffractionStudy(Section):
     title: str = Field(description="For people.")
     structures: CrystalStructures
@@ -182,6 +228,7 @@ class DiffractionStudy(Section):
     )
     training: Schedule
     tuning: Tuning
+    evaluation: DiffractionEvaluation
 
     @model_validator(mode="after")
     def _pools(self) -> "DiffractionStudy":
@@ -194,4 +241,16 @@ class DiffractionStudy(Section):
                     f"simulation.size ({self.simulation.size}) must be a multiple of {unit}, "
                     f"2^{key}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _judged(self) -> "DiffractionStudy":
+        if taken := sorted({"quantem", "py4dstem"} & set(self.networks)):
+            raise ValueError(f"networks must not have the name of a correlation, {taken[0]}")
+        each = self.structures.parameters.low_index + self.structures.parameters.random
+        if self.structures.held_out <= each:
+            raise ValueError(
+                f"structures.held_out ({self.structures.held_out}) must be more than {each}, the "
+                "orientations of a crystal: tuning and test need a crystal each"
+            )
         return self

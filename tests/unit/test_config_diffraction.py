@@ -48,6 +48,8 @@ def test_the_paper_s_library_is_three_quarters_of_a_million_patterns():
         ("imaging.dose", {"low": 0.01, "high": 1}, "is the unit right"),
         ("imaging.defocus", {"low": 0, "high": 1}, "unknown key"),
         ("structures.generator", "graphene", "'prototypes'"),
+        ("evaluation.baselines", ["py4DSTEM"], "'py4dstem'"),
+        ("evaluation.patterns.doses", [], "at least 1 item"),
         ("structures.parameters", {"low_index": 0, "random": 0}, "needs orientations"),
     ],
 )
@@ -60,3 +62,19 @@ def test_a_mistake_gets_one_line_with_its_key(key, value, allowed):
     section = ".".join(key.split(".")[:1])
     # The name of the model that a section is validated by is no part of the key.
     assert f"studies.diffraction.{section}" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("structures.held_out", 10, "structures.held_out (10) must be more than 10"),
+        ("networks.quantem", "fcunet", "must not have the name of a correlation, quantem"),
+    ],
+)
+def test_an_evaluation_that_could_not_be_is_refused(key, value, said):
+    if value == "fcunet":
+        rows = yaml.safe_load((CONFIG / "config.yaml").read_text())["studies"]["diffraction"]
+        value = rows["networks"]["fcunet"]
+    with pytest.raises(ConfigError) as raised:
+        parse(with_value(key, value))
+    assert said in str(raised.value)

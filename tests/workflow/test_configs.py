@@ -10,6 +10,9 @@ def test_dry_run_of_every_scale(fresh, scale):
     jobs = fresh.planned("--configfile", f"config/{scale}.yaml")
     assert {"structures", "exit_waves", "train", "predict", "atoms", "evaluate"} <= set(jobs)
     assert {"crystals", "diffraction", "figure_crystals", "figure_triplets"} <= set(jobs)
+    assert {"evaluate_maps", "correlate_quantem", "compare_maps"} <= set(jobs)
+    # In an environment that not every machine can make: at the papers' scale alone.
+    assert ("correlate_py4dstem" in jobs) == (scale == "config")
 
 
 def resources(text):

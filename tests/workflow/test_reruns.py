@@ -35,7 +35,8 @@ def setting(name, key, value):
             section = section.setdefault(part, {})
         assert section.get(leaf) != value
         section[leaf] = value
-        return yaml.safe_dump(content)
+        # In the order of the file: that of a study's networks is that of its figures.
+        return yaml.safe_dump(content, sort_keys=False)
 
     return name, change
 
@@ -59,11 +60,15 @@ LESSON = {"figure_training_example"}
 TRAINING = {"train", "figure_training_curve"} | SCORES | LESSON
 WAVES = {"exit_waves"} | TRAINING
 STRUCTURES = {"structures", "figure_structures"} | WAVES
-MAPS = {"train_maps", "figure_map_training"}
-PATTERNS = {"diffraction", "figure_triplets"} | MAPS
+COMPARED = {"compare_maps", "figure_detection", "figure_accuracy", "figure_table1"}
+READ_MAPS = {"evaluate_maps"} | COMPARED
+JUDGED = {"correlate_quantem"} | READ_MAPS
+MAPS = {"train_maps", "figure_map_training"} | READ_MAPS
+PATTERNS = {"diffraction", "figure_triplets", "evaluation_patterns"} | MAPS | JUDGED
 CRYSTALS = {"crystals", "figure_crystals"} | PATTERNS
 DRAWN = {"figure_structures", "figure_training_curve", "figure_dose"} | LESSON | READING_FIGURES
 DRAWN |= {"figure_crystals", "figure_triplets", "figure_map_training"}
+DRAWN |= COMPARED - {"compare_maps"}
 
 PACKAGE = "src/latticework"
 TINY = "config/tiny.yaml"
@@ -83,8 +88,14 @@ CHANGES = {
     "module: the triplets": (append(f"{PACKAGE}/learning/triplets.py"), TRAINING | MAPS),
     "module: the detector": (
         append(f"{PACKAGE}/imaging/detector.py"),
-        TRAINING | MAPS | {"bounds"},
+        TRAINING | MAPS | JUDGED | {"evaluation_patterns", "bounds"},
     ),
+    "module: eq. 1": (append(f"{PACKAGE}/analysis/diffraction_scores.py"), JUDGED),
+    "module: the correlation": (
+        append(f"{PACKAGE}/analysis/correlation_quantem.py"),
+        {"correlate_quantem"} | COMPARED,
+    ),
+    "module: the dropout at inference": (append(f"{PACKAGE}/inference/maps.py"), READ_MAPS),
     "module: the tiling": (
         append(f"{PACKAGE}/inference/tiling.py"),
         READING | READING_FIGURES | SCORES | LESSON,
@@ -101,6 +112,11 @@ CHANGES = {
         setting(TINY, "studies/diffraction/networks/fcunet/steps", 5),
         MAPS,
     ),
+    "config: doses of the diffraction study": (
+        setting(TINY, "studies/diffraction/evaluation/patterns/doses", [1.0e6]),
+        {"evaluation_patterns"} | JUDGED,
+    ),
+    "config: trials": (setting(TINY, "studies/diffraction/evaluation/trials", 4), JUDGED),
     "config: doses": (
         setting(TINY, f"{STUDY}/evaluation/doses", [1.0e5]),
         SCORES | LESSON | {"bounds"},

@@ -70,7 +70,7 @@ def examples(zone_axes: np.ndarray, names: Sequence[str], count: int = 2) -> lis
     return chosen
 
 
-def _show(ax: Axes, picture: np.ndarray, step: float, colours: str, low: float) -> None:
+def show_reciprocal(ax: Axes, picture: np.ndarray, step: float, colours: str, low: float) -> None:
     """A picture of reciprocal space on a logarithmic scale of grey down to `low` of its maximum."""
     half = picture.shape[-1] // 2 * step
     shade = np.log10(np.clip(picture / picture.max(), low, 1))
@@ -104,14 +104,16 @@ def triplets(
         semiangle = arrays["semiangle"][probe_number]
         axis = arrays["zone_axis"][number]
         zone = f"[{axis[0]} {axis[1]} {axis[2]}]" if axis.any() else "off zone"
-        _show(line[0], arrays["probe"][probe_number], step, "gray", FAINTEST)
+        show_reciprocal(line[0], arrays["probe"][probe_number], step, "gray", FAINTEST)
         line[0].set_ylabel(
             names[number].replace("/", "\n") + f"\n{zone}, {semiangle:g} mrad", fontsize=5.5
         )
         patterns = arrays["pattern"][number, probe_number]
         for ax, index in zip(line[1:-1], shown, strict=True):
-            _show(ax, patterns[index], step, "gray", FAINTEST)
-        _show(line[-1], arrays["structure_factors"][number], step, style.MAP_COLOURS, 0.01)
+            show_reciprocal(ax, patterns[index], step, "gray", FAINTEST)
+        show_reciprocal(
+            line[-1], arrays["structure_factors"][number], step, style.MAP_COLOURS, 0.01
+        )
         rows += [
             {
                 "crystal": names[number],

@@ -16,6 +16,19 @@ def along_beam(direction: np.ndarray, angle: float) -> np.ndarray:
     return (Rotation.from_rotvec([0, 0, angle]) * tilt).as_matrix()
 
 
+def tilt_from_zone(cell: np.ndarray, orientation: np.ndarray, most: int = 2) -> float:
+    """Angle in degrees between the beam and the nearest low-index direction of a crystal.
+
+    Low-index are the directions [uvw] of the cell (3, 3) whose indices are at most `most`.
+    `orientation` (3, 3) turns the crystal's coordinates into those with the beam along +z.
+    """
+    line = np.arange(-most, most + 1)
+    indices = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
+    directions = indices[indices.any(axis=1)] @ cell
+    cosine = np.abs(directions @ np.asarray(orientation)[2]) / np.linalg.norm(directions, axis=1)
+    return float(np.degrees(np.arccos(min(cosine.max(), 1.0))))
+
+
 def fill_box(atoms: Atoms, box: tuple[float, float, float]) -> Atoms:
     """Fill a box (Å) with a crystal in its orientation: atoms at 0 ≤ x, y, z < box.
 
