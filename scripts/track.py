@@ -41,7 +41,9 @@ tracked = track(
     network,
     card,
     sampling,
-    config.Inference.model_validate(snakemake.params.inference),
+    config.Inference.model_validate(
+        snakemake.params.inference | {"symmetries": snakemake.params.symmetries}
+    ),
     best_device(),
 )
 shards.write_csv(snakemake.output.detections, tracked.detections)
