@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-
 # Of the running statistics: torch's 0.1 forgets within a few dozen steps the variance of features
 # that rectifiers seldom let through, and divides by next to nothing when they fire.
 MOMENTUM = 0.02
