@@ -15,7 +15,13 @@ from latticework.imaging.augmentation import wave_bank
 from latticework.learning import module as module_file
 from latticework.learning.data import load_wave_bank
 from latticework.learning.distributed import DistributedError, train_distributed
-from latticework.learning.module import LOSSES, ClassMapModule, blend, learning_rate_factor
+from latticework.learning.module import (
+    LOSSES,
+    ClassMapModule,
+    blend,
+    floor_variances,
+    learning_rate_factor,
+)
 from latticework.learning.training import Recipe, resolved_precision, train
 from latticework.learning.weights import WeightsError, load, save, take_over
 from latticework.networks.residual_unet import ResidualUNet
@@ -339,6 +345,21 @@ def test_a_training_can_start_from_other_weights(tmp_path):
     assert left == {"encoder.0.enter.0.weight", "score.weight", "score.bias"}
     with pytest.raises(WeightsError, match="found none"):
         take_over(ResidualUNet(**arguments | {"features": 6, "depth": 2}), path)
+
+
+def test_a_feature_that_never_fired_is_not_blown_up():
+    network = ResidualUNet(features=4, depth=1)
+    layer = network.encoder[0].enter[2]
+    layer.running_var.copy_(torch.tensor([1e-30, 4.0, 5.0, 6.0]))
+    floor_variances(network)
+    torch.testing.assert_close(layer.running_var, torch.tensor([0.04, 4.0, 5.0, 6.0]))
+
+
+def test_trained_variances_are_floored(shard, tmp_path):
+    network, _ = train(recipe(), [shard], [shard], tmp_path)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            assert layer.running_var.min() >= 0.0099 * layer.running_var.median()
 
 
 # Several processes

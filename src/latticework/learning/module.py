@@ -46,6 +46,22 @@ def learning_rate_factor(step: int, warmup: int, total: int, decay: float) -> fl
     return max(0.0, min(1.0, remaining))
 
 
+# Of a layer's median running variance: the least that a feature's counts for.
+LEAST_VARIANCE = 0.01
+
+
+@torch.no_grad()
+def floor_variances(network: nn.Module) -> None:
+    """Raise running variances of batch normalisation to a share of their layer's median.
+
+    After a rectifier some features never fire in training, and their variance falls to zero: the
+    first picture that makes one fire would find it multiplied by hundreds.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_var.clamp_(min=LEAST_VARIANCE * float(layer.running_var.median()))
+
+
 class ScheduledModule(lightning.LightningModule):
     """A network with its optimiser and schedule, whose random streams are numbered by the step.
 
@@ -92,6 +108,10 @@ class ScheduledModule(lightning.LightningModule):
         """Random numbers of one item of a stream, on the module's device."""
         generator = torch.Generator(self.device)
         return generator.manual_seed(torch_seed(self.seed, f"{self.study}/{stream}", number))
+
+    def on_validation_start(self) -> None:
+        # The last thing that happens to the weights, too: every epoch ends with a validation.
+        floor_variances(self.network)
 
     def report(self, name: str, loss: torch.Tensor) -> None:
         """Mean of an epoch, on the progress bar and in the log."""
