@@ -82,7 +82,7 @@ CHANGES = {
     "module: the strain": (append(f"{PACKAGE}/analysis/strain.py"), {"lattice", "figure_defect"}),
     "module: the matching": (
         append(f"{PACKAGE}/analysis/matching.py"),
-        SCORES | LESSON | {"real_pictures"},
+        SCORES | {"real_pictures"},
     ),
     "module: the optimiser": (append(f"{PACKAGE}/learning/module.py"), TRAINING | MAPS),
     "module: the triplets": (append(f"{PACKAGE}/learning/triplets.py"), TRAINING | MAPS),

@@ -3,19 +3,15 @@
 A column's class probabilities are eq. 7's shares of its segment; its count is the likeliest class.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 
-from latticework.analysis.evaluation import held_out_maps, in_field
+from latticework.analysis.evaluation import in_field
+from latticework.analysis.held_out import HeldOut, held_out_maps
 from latticework.analysis.localisation import localise
 from latticework.analysis.matching import match
 from latticework.config import Evaluation, Inference
-from latticework.imaging.augmentation import WaveBank
 from latticework.structures import targets
 
 MISSED = 0
@@ -56,25 +52,15 @@ def counted_columns(
     )
 
 
-def count_held_out(
-    network: torch.nn.Module,
-    card: Mapping[str, Any],
-    bank: WaveBank,
-    structures: Sequence[Atoms],
-    settings: Evaluation,
-    inference: Inference,
-    seed: int,
-    device: torch.device | str = "cpu",
-) -> pd.DataFrame:
+def count_held_out(held_out: HeldOut, seed: int) -> pd.DataFrame:
     """`counted_columns` of held-out structures at every dose and defocus.
 
     Also structure, tilt_degrees, and group: "aligned" exactly on the zone axis, or "tilted".
     """
+    settings, inference = held_out.settings, held_out.inference
     tables = []
-    for defocus, dose, number, probabilities, pixel in held_out_maps(
-        network, card, bank, settings, inference, seed, len(structures), device
-    ):
-        atoms = structures[number]
+    for defocus, dose, number, probabilities, pixel in held_out_maps(held_out, seed):
+        atoms = held_out.structures[number]
         tilt = float(atoms.info["tilt_degrees"])
         table = counted_columns(probabilities, pixel, atoms, settings, inference)
         tables.append(
