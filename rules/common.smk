@@ -301,6 +301,20 @@ def networks_of(study):
     return list(CONFIG.studies[study].networks)
 
 
+def trained_networks(study):
+    """Names of those that this run trains."""
+    rows = CONFIG.studies[study].networks
+    return [name for name, row in rows.items() if row.weights == "trained"]
+
+
+def map_weights(wildcards):
+    """Input function: the weights of a diffraction study's network."""
+    chosen = CONFIG.studies[wildcards.study].networks[wildcards.network].weights
+    if chosen == "trained":
+        return f"{RESULTS}/models/{wildcards.study}/{wildcards.network}/weights.safetensors"
+    return chosen
+
+
 def map_methods(study):
     """What is compared on a diffraction study's patterns: networks and correlations."""
     return networks_of(study) + CONFIG.studies[study].evaluation.baselines
@@ -324,6 +338,8 @@ def of_shown_methods(table):
 def diffraction_files(study):
     """The library of a diffraction study, its evaluation, and the figures of both."""
     folder = FIGURES.format(study=study)
+    # With published weights for everything there is nothing to train on.
+    trained = bool(trained_networks(study))
     return [
         *(
             f"{RESULTS}/evaluation/{study}/{name}.csv"
@@ -331,13 +347,13 @@ def diffraction_files(study):
         ),
         *(
             f"{RESULTS}/simulations/{study}/{name}.h5"
-            for kind in ("train", "heldout")
+            for kind in ["train"] * trained + ["heldout"]
             for name in shard_names(study, kind)
         ),
         *(
             f"{folder}{name}.{ending}"
             for name in (
-                *("fig6_crystals", "triplets", "map_training"),
+                *("fig6_crystals", "triplets", *["map_training"] * trained),
                 *("fig2_detection", "accuracy", "table1"),
             )
             for ending in ("svg", "png", "csv")

@@ -31,7 +31,7 @@ rule evaluation_patterns:
 
 rule evaluate_maps:
     input:
-        weights=f"{RESULTS}/models/{{study}}/{{network}}/weights.safetensors",
+        weights=map_weights,
         patterns=rules.evaluation_patterns.output.patterns,
         table=rules.evaluation_patterns.output.table,
         code=source_of("evaluate_maps.py"),

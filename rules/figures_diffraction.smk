@@ -68,7 +68,7 @@ rule figure_map_training:
     input:
         logs=lambda wildcards: expand(
             f"{RESULTS}/models/{wildcards.study}/{{network}}/training.csv",
-            network=CONFIG.studies[wildcards.study].networks,
+            network=trained_networks(wildcards.study),
         ),
         code=source_of("figure_map_training.py"),
     output:
@@ -93,7 +93,7 @@ rule figure_map_training:
         mem_mb=memory(160),
         runtime=minutes(5),
     params:
-        networks=lambda wildcards: list(CONFIG.studies[wildcards.study].networks),
+        networks=lambda wildcards: trained_networks(wildcards.study),
         meaningful=CONFIG.meaningful,
     script:
         "../scripts/figure_map_training.py"

@@ -1,10 +1,10 @@
 """SSIM and peaks of one network's maps of the evaluation's patterns."""
 
 import torch
-from latticework.inference.maps import predict_maps
 
 from latticework.analysis.map_scores import judge_maps
 from latticework.analysis.peak_detection import read_patterns, write_detection
+from latticework.inference.maps import predict_maps
 from latticework.learning import weights
 from latticework.logs import tee
 from latticework.seeds import torch_seed

@@ -141,6 +141,10 @@ class NetworkRow(Section):
     learning_rate: float | None = Field(
         None, gt=0, lt=1, description="Instead of training.learning_rate."
     )
+    weights: str = Field(
+        "trained",
+        description="'trained': by this run; else the path of a .safetensors file to evaluate.",
+    )
 
 
 class Tuning(Section):
