@@ -167,6 +167,19 @@ def atom_tables(study):
     )
 
 
+def compared(study):
+    """The study that another is compared with, and that one."""
+    return [CONFIG.studies[study].compared_with, study]
+
+
+def compared_at(path):
+    """Input function: a file of both studies that are compared on a dataset."""
+    return lambda wildcards: [
+        path.format(study=study, dataset=wildcards.dataset)
+        for study in compared(wildcards.study)
+    ]
+
+
 def generator_of(study):
     """The structure generator of a study, which names its material."""
     if study not in CONFIG.studies:
@@ -272,6 +285,8 @@ def figure_files(study):
         names += ["training_curve"]
     if section.structures.generator == "nanoparticles":
         names += [f"columns_{dataset}" for dataset in datasets]
+    if section.compared_with:
+        names += [f"comparison_{dataset}" for dataset in datasets]
     if section.movies.names:
         names += ["fig10_dynamics"]
     if getattr(section.structures.parameters, "classes", "") == "height":

@@ -64,6 +64,38 @@ rule figure_columns:
         "../scripts/figure_columns.py"
 
 
+rule figure_comparison:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+        maps=compared_at(f"{RESULTS}/inference/{{dataset}}/{{study}}.h5"),
+        atoms=compared_at(f"{RESULTS}/analysis/{{dataset}}/{{study}}/atoms.csv"),
+        checks=compared_at(f"{RESULTS}/evaluation/{{study}}/real_pictures.csv"),
+        code=source_of("figure_comparison.py"),
+    output:
+        svg=f"{FIGURES}comparison_{{dataset}}.svg",
+        png=in_report(
+            "comparison_{dataset}",
+            "comparison",
+            "3 Real pictures",
+            "comparison: {dataset}",
+            "Columns by two networks",
+        ),
+        csv=f"{FIGURES}comparison_{{dataset}}.csv",
+    log:
+        f"logs/{FIGURES}comparison_{{dataset}}.log",
+    conda:
+        "../envs/figures.yaml"
+    resources:
+        mem_mb=memory(750),
+        runtime=minutes(10),
+    params:
+        studies=lambda wildcards: compared(wildcards.study),
+        outlines=lambda wildcards: REGISTRY[wildcards.dataset].outlines,
+        meaningful=CONFIG.meaningful,
+    script:
+        "../scripts/figure_comparison.py"
+
+
 rule figure_counting:
     input:
         structures=f"{RESULTS}/structures/{{study}}/heldout-0000.extxyz",

@@ -52,6 +52,8 @@ rule track:
     params:
         entry=movie_entry,
         inference=lookup_study("inference"),
+        # A movie has its own.
+        symmetries=lookup_study("movies/symmetries"),
         unreadable=lookup_study("movies/unreadable"),
     script:
         "../scripts/track.py"

@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 
 from latticework import shards
-from latticework.analysis.atoms import (
-    LOWEST_PROBABILITY,
-    atoms_table,
-    distribution_warnings,
-    empty_table,
-)
+from latticework.analysis.atoms import empty_table, read_map
 from latticework.logs import tee
 
 tee(snakemake.log[0])
@@ -22,17 +17,16 @@ for number, name in enumerate(attributes["names"]):
     warnings = list(attributes["warnings"][number])
     table = tables[0]
     if np.isfinite(sampling):
-        table = atoms_table(
+        table, doubts = read_map(
             maps[f"map_{number:04d}"],
             float(maps["map_sampling"]),
+            arrays[f"image_{number:04d}"].shape,
             sampling,
             card,
             epsilon=snakemake.params.epsilon,
-            threshold=LOWEST_PROBABILITY,
             frame=number,
         )
-        field = np.array(arrays[f"image_{number:04d}"].shape) * sampling
-        warnings += distribution_warnings(table, tuple(field), card)
+        warnings += doubts
         tables.append(table)
     rows.append(
         {

@@ -39,14 +39,13 @@ def write_movie(path: Path, frames: int, side: int, sampling: float) -> None:
             tiff.write(counts.astype(np.uint16), contiguous=False)
 
 
-def read_movie(path: Path, sampling: float) -> None:
+def read_movie(path: Path, sampling: float, symmetries: int) -> None:
     """Track a movie and say how long it took and how much memory."""
     network, card = weights.load(WEIGHTS)
     movie = open_movie(path)
+    inference = Inference(weights=str(WEIGHTS), symmetries=symmetries)
     start = time.perf_counter()
-    tracked = track(
-        movie.frames(), len(movie), network, card, sampling, Inference(weights=str(WEIGHTS))
-    )
+    tracked = track(movie.frames(), len(movie), network, card, sampling, inference)
     seconds = time.perf_counter() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
@@ -60,10 +59,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[20, 200])
     parser.add_argument("--side", type=int, default=512, help="px of a frame")
     parser.add_argument("--sampling", type=float, default=0.1, help="Å/px")
+    parser.add_argument("--symmetries", type=int, default=1, choices=(1, 4, 8))
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.read:
-        read_movie(arguments.read, arguments.sampling)
+        read_movie(arguments.read, arguments.sampling, arguments.symmetries)
         return
     with tempfile.TemporaryDirectory() as folder:
         for frames in arguments.frames:
@@ -71,6 +71,7 @@ def main() -> None:
             write_movie(path, frames, arguments.side, arguments.sampling)
             # A process of its own, so that one movie's memory is not another's.
             own = ["--read", str(path), "--sampling", str(arguments.sampling)]
+            own += ["--symmetries", str(arguments.symmetries)]
             subprocess.run([sys.executable, __file__, *own], check=True)
             path.unlink()
 

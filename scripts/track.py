@@ -30,10 +30,8 @@ movie = open_movie(source)
 unreadable = snakemake.params.unreadable
 # A few frames say how large a pixel is, one alone may be too noisy.
 few = [f.image for f in islice(movie.frames(unreadable), MOST_FRAMES) if f.image is not None]
-x0, y0, x1, y1 = region or (0, 0, few[0].shape[1], few[0].shape[0])
-lattice = material_sampling(
-    np.stack(few)[:, y0:y1, x0:x1], MATERIALS[card["structures"]["generator"]]
-)
+material = MATERIALS[card["structures"]["generator"]]
+lattice = material_sampling(np.stack(few), material, region)
 sampling, sampling_source, warnings = choose_sampling(lattice, movie.sampling, user)
 for warning in warnings:
     print(f"WARNING {warning}")
@@ -43,7 +41,9 @@ tracked = track(
     network,
     card,
     sampling,
-    config.Inference.model_validate(snakemake.params.inference),
+    config.Inference.model_validate(
+        snakemake.params.inference | {"symmetries": snakemake.params.symmetries}
+    ),
     best_device(),
 )
 shards.write_csv(snakemake.output.detections, tracked.detections)

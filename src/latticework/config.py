@@ -214,6 +214,9 @@ class Study(Section):
     evaluation: Evaluation
     datasets: list[str] = Field(description="Names in config/datasets.yaml to be analysed.")
     movies: Movies = Field(default_factory=Movies, description="Pictures of one field in time.")
+    compared_with: str | None = Field(
+        None, description="A study of the same real pictures, beside which this one is shown."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
@@ -296,6 +299,18 @@ class Config(Section):
     )
     studies: dict[str, AnyStudy] = Field(min_length=1, description="Rows of the workflow.")
 
+    @model_validator(mode="after")
+    def _comparable(self) -> "Config":
+        for name, study in self.studies.items():
+            if isinstance(study, Study) and study.compared_with is not None:
+                other = self.studies.get(study.compared_with)
+                if not isinstance(other, Study) or not set(study.datasets) <= set(other.datasets):
+                    raise ValueError(
+                        f"studies.{name}.compared_with ({study.compared_with}) must be a study "
+                        f"that reads {study.datasets} as well"
+                    )
+        return self
+
 
 def parse(values: dict[str, Any]) -> Config:
     """Validate a configuration as Snakemake hands it over.
@@ -358,7 +373,11 @@ def fingerprint(*sections: Any) -> str:
 
 def schema() -> str:
     """The JSON schema of `Config`, as written to config/schema.json."""
-    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    described = Config.model_json_schema()
+    studies = described["properties"]["studies"]
+    # null leaves a study out (see `parse`).
+    studies["additionalProperties"] = {"anyOf": [studies["additionalProperties"], {"type": "null"}]}
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -92,6 +92,11 @@ class Movies(Section):
     unreadable: Literal["error", "skip"] = Field(
         "error", description="A frame that cannot be read: stop, or leave it out with a warning."
     )
+    symmetries: Literal[1, 4, 8] = Field(
+        1,
+        description="As inference.symmetries, for every frame: a site's mean over many frames is "
+        "steady with 1, and 4 takes four times as long.",
+    )
     least: float = Field(
         0.03, ge=0, lt=1, description="Fraction of the frames in which a site must be seen."
     )

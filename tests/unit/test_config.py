@@ -60,7 +60,9 @@ def test_every_scale_is_valid(scale):
 def test_a_scale_only_overrides_values(scale):
     paper = load(CONFIG / "config.yaml").model_dump()
     other = load(CONFIG / "config.yaml", CONFIG / f"{scale}.yaml").model_dump()
-    assert keys(other) == keys(paper)
+    # But for studies that a scale leaves out.
+    kept = {name: paper["studies"][name] for name in other["studies"]}
+    assert keys(other) == keys(paper | {"studies": kept})
     assert other != paper
 
 
@@ -181,9 +183,21 @@ def with_study_value(study, key, value):
         ("gold", "structures.generator", "quasicrystals", "nanoparticles"),
         ("gold", "movies.calibration", "nothing", "must be one of the simulated movies"),
         ("gold", "movies.unreadable", "ignore", "skip"),
+        ("gold_bare", "compared_with", "silver", "compared_with (silver)"),
+        ("gold_bare", "datasets", ["soot_scale_bar"], "reads ['soot_scale_bar'] as well"),
     ],
 )
 def test_a_wrong_value_of_a_particle_study_is_named(study, key, value, said):
     with pytest.raises(ConfigError) as error:
         parse(with_study_value(study, key, value))
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("scale", ["paper", "laptop"])
+def test_gold_without_a_support_differs_in_nothing_else(scale):
+    studies = load(CONFIG / "config.yaml", *(CONFIG / name for name in SCALES[scale])).studies
+    gold, bare = studies["gold"].model_dump(), studies["gold_bare"].model_dump()
+    assert gold["structures"]["parameters"].pop("support") > 0
+    assert bare["structures"]["parameters"].pop("support") == 0
+    for name in ("structures", "simulation", "imaging", "network", "training", "evaluation"):
+        assert bare[name] == gold[name]

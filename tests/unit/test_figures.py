@@ -11,7 +11,7 @@ from latticework import shards
 from latticework.analysis.lattice import bond_table, faces
 from latticework.analysis.strain import strain as strain_of
 from latticework.config import GrapheneSheets
-from latticework.figures import gallery, graphene, scores, style, training
+from latticework.figures import gallery, gold, graphene, scores, style, training
 from latticework.figures.pictures import Frame, Pictures, read_pictures
 from latticework.seeds import stream
 from latticework.structures.graphene import graphene as make_graphene
@@ -120,6 +120,30 @@ def render(drawn, folder, meaningful=True):
 def comments(svg):
     """The words in a figure: matplotlib writes each text as a comment beside its outlines."""
     return " ".join(re.findall(r"<!-- (.*?) -->", svg, flags=re.DOTALL))
+
+
+def reading(study, picture, columns, inside):
+    """What a study finds: columns in a row, so many of them in an outline."""
+    atoms = pd.DataFrame({"x_angstrom": np.arange(columns), "y_angstrom": 3.0, "frame": 0})
+    values = {"columns in outline 1": inside, "columns outside of the outlines": columns - inside}
+    found = pd.DataFrame({"quantity": values.keys(), "value": values.values(), "unit": "1"})
+    return gold.Reading(study, picture, atoms, found)
+
+
+def test_comparison_of_two_studies(tmp_path, rng):
+    shown = pictures(frame(rng))
+    readings = [reading("gold", shown, 12, 11), reading("gold_bare", shown, 25, 10)]
+    outline = np.array([[10, 10], [60, 10], [40, 60]])
+    figure, table = gold.comparison(readings, [outline])
+    words = comments(render((figure, table), tmp_path))
+    assert "gold: network 12 columns, 1 of them" in words
+    assert "gold_bare: network 25 columns, 15 of them" in words
+    assert {"11", "10"} <= {text.get_text() for ax in figure.axes for text in ax.texts}
+    bare = table[table["study"] == "gold_bare"].set_index("quantity")["value"]
+    assert bare["columns in outline 1"] == 10
+    without = pictures(skipped="not to be had")
+    notice, _ = gold.comparison([reading("gold", without, 0, 0)] * 2, [outline])
+    assert "not to be had" in comments(render((notice, table), tmp_path))
 
 
 def test_structures(tmp_path):

@@ -40,7 +40,7 @@ def particle():
 def label_map(atoms, classes):
     positions = torch.from_numpy(targets(atoms).positions[None, :, :2]).float()
     return render_labels(
-        positions, torch.from_numpy(classes)[None], (96, 96), torch.tensor([0.25]), 0.5, 7
+        positions, torch.from_numpy(classes)[None], (96, 96), torch.tensor([0.25]), 0.5, 7, box=24.0
     )[0].numpy()
 
 
@@ -61,6 +61,17 @@ def test_a_missed_column_counts_as_missed(particle):
     counts = counted_columns(label_map(particle, seen), 0.25, particle, EVALUATION, INFERENCE)
     assert counts["counted"][4] == 0
     assert (counts["counted"].drop(index=4) == np.delete(truth, 4)).all()
+
+
+def test_a_column_beyond_the_border_is_where_the_periodic_picture_shows_it(particle):
+    moved = particle.copy()
+    moved.positions[:, 1] += 26.0 - targets(particle).positions[:, 1].max()
+    y, truth = targets(moved).positions[:, 1], targets(moved).classes
+    counts = counted_columns(label_map(moved, truth), 0.25, moved, EVALUATION, INFERENCE)
+    # Those on the border itself are halved.
+    whole = np.abs(y - 24.0) > 0.8
+    assert (y[whole] > 24.0).any()
+    np.testing.assert_array_equal(counts["counted"][whole], truth[whole])
 
 
 def table(truth, counted, **shares):

@@ -59,6 +59,31 @@ def atoms_table(
     )
 
 
+def read_map(
+    probabilities: np.ndarray,
+    map_sampling: float,
+    shape: tuple[int, int],
+    sampling: float,
+    card: Mapping[str, Any],
+    *,
+    epsilon: float,
+    threshold: float = LOWEST_PROBABILITY,
+    frame: int = 0,
+) -> tuple[pd.DataFrame, list[str]]:
+    """`atoms_table` of a picture of `shape` (ny, nx) px, and what makes it doubtful."""
+    table = atoms_table(
+        probabilities,
+        map_sampling,
+        sampling,
+        card,
+        epsilon=epsilon,
+        threshold=threshold,
+        frame=frame,
+    )
+    field = (shape[0] * sampling, shape[1] * sampling)
+    return table, distribution_warnings(table, field, card)
+
+
 def empty_table(card: Mapping[str, Any]) -> pd.DataFrame:
     """A table of no atoms, with the columns of `atoms_table` for a network's classes."""
     nothing = np.zeros((card["network"]["classes"], 8, 8), dtype=np.float32)

@@ -67,7 +67,13 @@ def column_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     positions = targets(atoms).positions[:, :2]
     reach, complete = COLUMN_NEIGHBOURS[str(atoms.info["zone_axis"])]
     near = cKDTree(positions).query_ball_point(positions, reach, return_length=True) - 1
-    return positions, np.where(near >= complete, "inside", "edge")
+    return in_field(positions, atoms), np.where(near >= complete, "inside", "edge")
+
+
+def in_field(positions: np.ndarray, atoms: Atoms) -> np.ndarray:
+    """Positions (n, 2) in Å where the picture shows them: it is periodic, and an atom that
+    roughening put beyond the border is seen at the opposite side."""
+    return positions % atoms.cell.lengths()[:2]
 
 
 def sheet_groups(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from latticework.analysis.evaluation import held_out_maps
+from latticework.analysis.evaluation import held_out_maps, in_field
 from latticework.analysis.localisation import localise
 from latticework.analysis.matching import match
 from latticework.config import Evaluation, Inference
@@ -35,10 +35,11 @@ def counted_columns(
     Columns: x_angstrom, y_angstrom (true), truth (atoms), counted (0: not found), p_1 … p_K.
     """
     truth = targets(atoms)
+    columns = in_field(truth.positions[:, :2], atoms)
     found = localise(probabilities, epsilon=inference.epsilon, threshold=inference.threshold)
     shares = found[[name for name in found if name.startswith("p_")]]
     i_found, i_truth, _ = match(
-        found[["x_px", "y_px"]].to_numpy() * sampling, truth.positions[:, :2], settings.radius
+        found[["x_px", "y_px"]].to_numpy() * sampling, columns, settings.radius
     )
     read = np.zeros((len(truth.classes), shares.shape[1]))
     read[i_truth] = shares.to_numpy()[i_found]
@@ -46,8 +47,8 @@ def counted_columns(
     counted[i_truth] = found["class"].to_numpy()[i_found]
     return pd.DataFrame(
         {
-            "x_angstrom": truth.positions[:, 0],
-            "y_angstrom": truth.positions[:, 1],
+            "x_angstrom": columns[:, 0],
+            "y_angstrom": columns[:, 1],
             "truth": truth.classes,
             "counted": counted,
             **dict(zip(shares, read.T, strict=True)),

@@ -69,6 +69,7 @@ def track(
             sampling,
             tile=inference.tile,
             overlap=inference.overlap,
+            symmetries=inference.symmetries,
             device=device,
         )
         table = atoms_table(

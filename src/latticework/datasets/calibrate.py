@@ -25,9 +25,8 @@ def calibrated(
     The lattice is that of a material, looked for in a region x0, y0, x1, y1 in px where one is
     given. NaN and "unknown" where neither the lattice nor anybody says.
     """
-    x0, y0, x1, y1 = region or (0, 0, image.shape[1], image.shape[0])
     try:
-        return choose_sampling(material_sampling(image[y0:y1, x0:x1], material), metadata, user)
+        return choose_sampling(material_sampling(image, material, region), metadata, user)
     except ScaleError as error:
         return float("nan"), "unknown", [str(error)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import rsciio
+import tifffile
 
 # rosettasciio's readers for pictures. Left out: spectra, point lists, and readers that can run
 # code from a file (zarr stores and Panta Rhei archives may hold pickles).
@@ -156,10 +157,28 @@ def _read(path: Path, lazy: bool = False) -> list[dict]:
         if signals:
             return signals
         reasons.append(f"{name}: nothing in it")
+    if ending in ("tif", "tiff") and _is_planar_colour(path):
+        raise PictureError(
+            f"{path}: is a colour picture in separate planes; if it is a series of pictures, save "
+            "it as one (tifffile: photometric='minisblack')"
+        )
     raise PictureError(
         f"{path}: cannot be read as .{ending}; it is truncated, damaged, or something else "
         f"({'; '.join(reasons)})"
     )
+
+
+def _is_planar_colour(path: Path) -> bool:
+    """Whether a TIFF keeps its colours in separate planes, as tifffile writes three frames."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            first = file.pages.first
+            return (
+                first.samplesperpixel > 1 and first.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+            )
+    # A damaged file makes it stumble over anything.
+    except Exception:
+        return False
 
 
 @contextmanager

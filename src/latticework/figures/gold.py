@@ -120,6 +120,62 @@ def real_columns(pictures: Pictures, atoms: pd.DataFrame, outlines: Sequence[np.
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a study makes of a dataset: its pictures with maps, its columns (as `real_columns`) and
+    its checks (quantity, value, unit of `analysis.real_pictures`)."""
+
+    study: str
+    pictures: Pictures
+    atoms: pd.DataFrame
+    checks: pd.DataFrame
+
+
+@styled
+def comparison(readings: Sequence[Reading], outlines: Sequence[np.ndarray]) -> Drawn:
+    """Output and columns on the first picture of a dataset, a row a study.
+
+    `outlines` are points (n, 2) in px, numbered in the order of the checks.
+    """
+    table = pd.concat([r.checks.assign(study=r.study) for r in readings], ignore_index=True)
+    table = table[["study", "quantity", "value", "unit"]]
+    pictures = readings[0].pictures
+    if pictures.problem:
+        return notice(pictures.title, pictures.problem)
+    figure = Figure(figsize=(9.2, 4.6 * len(readings)))
+    axes = figure.subplots(len(readings), 2, squeeze=False)
+    for row, reading in zip(axes, readings, strict=True):
+        frame = reading.pictures.frames[0]
+        output = style.show(
+            row[0],
+            frame.foreground,
+            frame.map_sampling,
+            frame.window,
+            cmap=style.MAP_COLOURS,
+            vmin=0,
+            vmax=1,
+        )
+        style.show_picture(row[1], frame.image, frame.sampling, frame.window)
+        found = reading.atoms[reading.atoms["frame"] == 0]
+        positions = found[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
+        style.discs(row[1], positions, COLUMN, facecolors=style.PURPLE)
+        value = reading.checks.set_index("quantity")["value"]
+        for number, outline in enumerate(outlines, start=1):
+            closed = np.concatenate([outline, outline[:1]]) * frame.sampling
+            row[1].plot(*closed.T, color=style.ORANGE, linewidth=0.9)
+            # Above the outline, where it hides no column.
+            place = closed[:, 0].mean(), closed[:, 1].min() - 0.02 * frame.window[3]
+            count = value[f"columns in outline {number}"]
+            style.note(row[1], place, f"{count:.0f}", style.ORANGE)
+        row[0].set_title(f"{reading.study}: network")
+        elsewhere = value.get("columns outside of the outlines", len(found))
+        row[1].set_title(f"{len(found)} columns, {elsewhere:.0f} of them outside of the outlines")
+    figure.colorbar(
+        output, ax=axes[:, 0], label="probability of a column", shrink=0.5, location="left"
+    )
+    return figure, table
+
+
+@dataclass(frozen=True)
 class Film:
     """A movie for figures: its mean picture (ny, nx) of pixels of `sampling` Å, and its tables
     of sites and of rates."""

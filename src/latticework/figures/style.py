@@ -197,6 +197,20 @@ def scale_bar(ax: Axes, colour: str = "white") -> None:
     )
 
 
+def note(ax: Axes, position: tuple[float, float], text: str, colour: str) -> None:
+    """A word or number in bold on a picture, centred at x, y in Å."""
+    ax.text(
+        *position,
+        text,
+        color=colour,
+        fontsize=9,
+        weight="bold",
+        ha="center",
+        va="center",
+        path_effects=[withStroke(linewidth=2.5, foreground="black")],
+    )
+
+
 def label(ax: Axes, letter: str, text: str = "") -> None:
     """A panel's letter in bold and its title, above its left corner."""
     ax.set_title(rf"$\bf{{{letter}}}$  {text}")

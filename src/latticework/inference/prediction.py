@@ -1,10 +1,11 @@
 """Pictures → probability maps, by a network and its card."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from latticework.imaging.normalisation import normalise
 from latticework.inference.scale import resample
@@ -119,3 +120,22 @@ def predict(
         device=device,
     )
     return probabilities, target
+
+
+def predict_fields(
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    fields: Sequence[tuple[np.ndarray, float]],
+    *,
+    progress: bool = True,
+    **how: Any,
+) -> Iterator[np.ndarray | None]:
+    """Probability maps (classes, ny', nx') of many fields, one at a time, with a progress bar.
+
+    fields: pictures (frames, ny, nx) and their pixels in Å; None for a field whose pixel is NaN.
+    how: as for `predict`, on the GPU if there is one.
+    """
+    how = {"device": best_device()} | how
+    for picture, sampling in tqdm(fields, "pictures", unit="picture", disable=not progress):
+        known = np.isfinite(sampling)
+        yield predict(network, card, picture, sampling, **how)[0] if known else None

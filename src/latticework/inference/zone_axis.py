@@ -4,6 +4,8 @@ Along ⟨110⟩ an fcc metal shows two pairs of {111} reflections and a pair of 
 polygon, so `scale.lattice_sampling` does not see it, and hardly anything else looks like it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from latticework.inference.scale import (
@@ -24,8 +26,17 @@ from latticework.inference.scale import (
 from latticework.materials import Material
 
 
-def material_sampling(image: np.ndarray, material: Material) -> LatticeScale | None:
-    """Pixel size by the lattice of a material, or None where the picture does not show it."""
+def material_sampling(
+    image: np.ndarray, material: Material, region: Sequence[int] | None = None
+) -> LatticeScale | None:
+    """Pixel size by the lattice of a material, or None where the picture does not show it.
+
+    image: as for `zone_axis_sampling`. region: x0, y0, x1, y1 in px, where to look; the whole
+    picture without it.
+    """
+    if region is not None:
+        x0, y0, x1, y1 = region
+        image = image[..., y0:y1, x0:x1]
     if material.spacing is not None:
         return lattice_sampling(image, material.spacing)
     found = (zone_axis_sampling(image, pattern) for pattern in material.patterns)
