@@ -101,17 +101,19 @@ def quantem_methods(arrays, count: int) -> dict[str, Clock]:
         for pattern, probe in zip(patterns, probes, strict=True):
             correlation_quantem.detect(pattern, probe, step, PLAIN | {"subpixel": subpixel})
 
+    how = {"background_sigma": 1.0, "corr_power": PLAIN["corr_power"], "sigma_cc": 0.5}
+    stack = torch.from_numpy(patterns)
+    highest = float(module.cross_correlation_batch(stack, template, **how)[0].max())
+
     def together(subpixel):
+        # The threshold is that of the brightest pattern: fainter ones have fewer peaks than singly.
         module.detect_disks_batch(
-            torch.from_numpy(patterns),
+            stack,
             template,
-            # A hundredth of what the direct beam gives: about as many peaks as singly.
-            min_abs_intensity=1e-3 * float(patterns.max()),
+            min_abs_intensity=PLAIN["threshold"] * highest,
             min_spacing=3.0,
             subpixel=subpixel,
-            background_sigma=PLAIN["background"],
-            corr_power=PLAIN["corr_power"],
-            sigma_cc=PLAIN["smoothing"],
+            **how,
         )
 
     return {
