@@ -113,6 +113,13 @@ class _MapNetwork(Section):
         le=1,
         description="Exponent on what goes in, for less dynamic range; 1 is the paper's.",
     )
+    root: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="The network learns maps to this power, which its predictions undo; 1 is the "
+        "paper's.",
+    )
 
 
 class RealNetwork(_MapNetwork):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from latticework.networks.complex_layers import MonteCarloDropout
+from latticework.networks.unet import MapNetwork
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def dropout(network: nn.Module, sampling: bool) -> Iterator[None]:
 
 @torch.inference_mode()
 def _sampled(
-    network: nn.Module,
+    network: MapNetwork,
     patterns: torch.Tensor,
     probes: torch.Tensor,
     samples: int,
@@ -40,12 +41,12 @@ def _sampled(
         for start in range(0, len(patterns), batch):
             pattern = patterns[start : start + batch].to(device)
             probe = probes.expand(len(patterns), -1, -1)[start : start + batch].to(device)
-            passes = [network(pattern, probe).float() for _ in range(max(1, samples))]
+            passes = [network.maps(pattern, probe) for _ in range(max(1, samples))]
             yield torch.stack(passes).cpu()
 
 
 def sample_maps(
-    network: nn.Module,
+    network: MapNetwork,
     patterns: torch.Tensor,
     probes: torch.Tensor,
     *,
@@ -62,7 +63,7 @@ def sample_maps(
 
 
 def predict_maps(
-    network: nn.Module,
+    network: MapNetwork,
     patterns: torch.Tensor,
     probes: torch.Tensor,
     *,

@@ -24,7 +24,8 @@ def scaled(maps: torch.Tensor) -> torch.Tensor:
 class MapModule(ScheduledModule):
     """Learns maps of structure factors from triplets that it distorts and makes noisy itself.
 
-    The loss is the mean squared error (Munshi 2022, Methods) of maps over their largest value.
+    The loss is the mean squared error (Munshi 2022, Methods) of maps over their largest value, or
+    of the root of these that the network is to learn.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class MapModule(ScheduledModule):
     def error(self, made: Triplets) -> torch.Tensor:
         """Loss of the network on a batch."""
         found = self.network(made.pattern, made.probe)
-        return mse_loss(found.float(), scaled(made.structure_factors))
+        return mse_loss(found.float(), scaled(made.structure_factors) ** self.network.root)
 
     def training_step(self, batch: torch.Tensor, batch_index: int) -> torch.Tensor:
         with torch.autocast(self.device.type, enabled=False):

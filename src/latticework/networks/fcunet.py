@@ -4,7 +4,6 @@ from functools import partial
 from typing import Literal
 
 import torch
-from torch import nn
 from torch.nn.functional import interpolate
 
 from latticework.networks.complex_layers import (
@@ -17,13 +16,13 @@ from latticework.networks.complex_layers import (
     pad_centre,
     parts,
 )
-from latticework.networks.unet import block, convolution, level_widths, stages
+from latticework.networks.unet import MapNetwork, block, convolution, level_widths, stages
 
 # On separate parts a rectifier is the CReLU of eq. 4.
 complex_block = partial(block, convolution=ComplexConv2d, normalisation=ComplexBatchNorm2d)
 
 
-class FCUNet(nn.Module):
+class FCUNet(MapNetwork):
     """Correlation with the probe in, structure factors out; a U-Net of spectra between them.
 
     Parameters
@@ -41,6 +40,8 @@ class FCUNet(nn.Module):
         pooling, so that what meets a skip has its frequencies.
     power
         Exponent on pattern and probe, for less dynamic range; 1 is the paper's.
+    root
+        Of `MapNetwork`.
 
     Pooling crops the centre of the shifted spectra. Skips join real with real and imaginary with
     imaginary parts.
@@ -54,8 +55,9 @@ class FCUNet(nn.Module):
         dropout: float = 0.3,
         upsampling: Literal["nearest", "pad"] = "nearest",
         power: float = 1.0,
+        root: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(root)
         widths = level_widths(features, levels + 1)
         self.upsampling, self.power = upsampling, power
         build = partial(complex_block, depth=depth, dropout=dropout)
@@ -71,7 +73,7 @@ class FCUNet(nn.Module):
         return interpolate(x.flatten(1, 2), size=(ny, nx)).unflatten(1, (2, -1))
 
     def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
-        """Map (n, size, size) of patterns and probes (n, size, size)."""
+        """Map, or root of it, (n, size, size) of patterns and probes (n, size, size)."""
         if self.power != 1:
             pattern, probe = (p.clamp(min=0) ** self.power for p in (pattern, probe))
         x = parts(correlation_spectrum(pattern, probe)[:, None])

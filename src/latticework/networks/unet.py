@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate, max_pool2d
 from latticework.networks.complex_layers import (
     MonteCarloDropout,
     correlation_spectrum,
+    full_precision,
     inverse_spectrum,
     spectral_pool,
 )
@@ -65,7 +66,25 @@ def stages(
     return nn.ModuleList(encoder), nn.ModuleList(decoder)
 
 
-class UNet(nn.Module):
+class MapNetwork(nn.Module):
+    """A network from patterns and probes (n, size, size) to maps, or to a root of them.
+
+    `forward` gives what is learnt, the maps to the power `root`; `maps` undoes it. Peaks differ by
+    two orders of magnitude: to a squared error of maps themselves (`root` 1, the paper's) the weak
+    ones are next to nothing.
+    """
+
+    def __init__(self, root: float = 1.0):
+        super().__init__()
+        self.root = root
+
+    def maps(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
+        """Maps (n, size, size) in 32 bits."""
+        found = full_precision(self(pattern, probe))
+        return found if self.root == 1 else found.clamp(min=0) ** (1 / self.root)
+
+
+class UNet(MapNetwork):
     """Encoder, decoder, concatenated skips; one map from a pattern (and its probe).
 
     Parameters
@@ -84,6 +103,8 @@ class UNet(nn.Module):
         What goes in: "pattern" (the paper's), and "correlation" of pattern and probe.
     power
         Exponent on the channels' values, for less dynamic range; 1 is the paper's.
+    root
+        Of `MapNetwork`.
     """
 
     def __init__(
@@ -95,8 +116,9 @@ class UNet(nn.Module):
         pooling: Literal["max", "spectral"] = "max",
         channels: Sequence[Literal["pattern", "correlation"]] = ("pattern",),
         power: float = 1.0,
+        root: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(root)
         widths = level_widths(features, levels + 1)
         self.pool = POOLINGS[pooling]
         self.channels, self.power = tuple(channels), power
@@ -105,7 +127,7 @@ class UNet(nn.Module):
         self.output = convolution(features, 1)
 
     def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
-        """Map (n, size, size) of patterns and probes (n, size, size)."""
+        """Map, or root of it, (n, size, size) of patterns and probes (n, size, size)."""
         pictures = {"pattern": lambda: pattern, "correlation": lambda: correlation(pattern, probe)}
         x = torch.stack([pictures[name]() for name in self.channels], dim=1)
         if self.power != 1:
