@@ -14,7 +14,7 @@ name, p = snakemake.wildcards.network, snakemake.params
 network, _ = weights.load(snakemake.input.weights)
 arrays, table = read_patterns(snakemake.input.patterns, snakemake.input.table)
 maps = predict_maps(
-    network,
+    network.to("cuda" if torch.cuda.is_available() else "cpu"),
     torch.from_numpy(arrays["pattern"]),
     torch.from_numpy(arrays["probe"]),
     samples=p.samples,

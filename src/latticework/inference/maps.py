@@ -25,6 +25,26 @@ def dropout(network: nn.Module, sampling: bool) -> Iterator[None]:
 
 
 @torch.inference_mode()
+def _sampled(
+    network: MapNetwork,
+    patterns: torch.Tensor,
+    probes: torch.Tensor,
+    samples: int,
+    batch: int,
+    seed: int,
+) -> Iterator[torch.Tensor]:
+    """Maps (samples, ≤ batch, size, size) of one batch of patterns after the other."""
+    network.eval()
+    device = next(network.parameters()).device
+    with dropout(network, samples > 0), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for start in range(0, len(patterns), batch):
+            pattern = patterns[start : start + batch].to(device)
+            probe = probes.expand(len(patterns), -1, -1)[start : start + batch].to(device)
+            passes = [network.maps(pattern, probe) for _ in range(max(1, samples))]
+            yield torch.stack(passes).cpu()
+
+
 def sample_maps(
     network: MapNetwork,
     patterns: torch.Tensor,
@@ -39,17 +59,7 @@ def sample_maps(
     `samples` predictions with Monte Carlo dropout, which `seed` decides; 0 gives one without.
     `batch` patterns go through the network at once.
     """
-    network.eval()
-    device = next(network.parameters()).device
-    made = []
-    with dropout(network, samples > 0), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for start in range(0, len(patterns), batch):
-            pattern = patterns[start : start + batch].to(device)
-            probe = probes.expand(len(patterns), -1, -1)[start : start + batch].to(device)
-            passes = [network.maps(pattern, probe) for _ in range(max(1, samples))]
-            made.append(torch.stack(passes).cpu())
-    return torch.cat(made, dim=1)
+    return torch.cat(list(_sampled(network, patterns, probes, samples, batch, seed)), dim=1)
 
 
 def predict_maps(
@@ -61,5 +71,6 @@ def predict_maps(
     batch: int = 16,
     seed: int = 0,
 ) -> torch.Tensor:
-    """Mean maps (n, size, size) over the samples of `sample_maps`."""
-    return sample_maps(network, patterns, probes, samples=samples, batch=batch, seed=seed).mean(0)
+    """Mean maps (n, size, size) over the samples of `sample_maps`, of which one batch is held."""
+    made = _sampled(network, patterns, probes, samples, batch, seed)
+    return torch.cat([maps.mean(0) for maps in made])
