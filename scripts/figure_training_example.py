@@ -12,13 +12,18 @@ from latticework.seeds import torch_seed
 
 tee(snakemake.log[0])
 # Nothing of how peaks are told from background is used.
-reading = {name: snakemake.params[name] for name in ("tile", "overlap", "symmetries")}
+inference = {
+    "weights": snakemake.input.weights,
+    "tile": snakemake.params.tile,
+    "overlap": snakemake.params.overlap,
+    "symmetries": snakemake.params.symmetries,
+}
 held_out = load_held_out(
     snakemake.input.weights,
     [snakemake.input.structures],
     [snakemake.input.waves],
     snakemake.params.evaluation,
-    {"weights": snakemake.input.weights, **reading},
+    inference,
 )
 bank, card, structures = held_out.bank, held_out.card, held_out.structures
 bounds = pd.read_csv(snakemake.input.bounds)
