@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pandas as pd
 import pytest
+import yaml
 from checkout import TABLES, Workflow
 
 
@@ -44,6 +45,19 @@ def test_pictures_that_cannot_be_had_are_skipped_with_a_line(tmp_path):
     stopped = workflow.run("--config", "missing_data=error", "--forceall", target, check=False)
     assert stopped.returncode != 0
     assert "127.0.0.1" in stopped.stdout + stopped.stderr
+
+
+def test_a_tuning_is_made_when_it_is_asked_for(finished):
+    folder = "results/tiny/tuning/diffraction/fcunet"
+    finished.run(f"{folder}/best.yaml")
+    text = (finished.folder / folder / "best.yaml").read_text()
+    row = yaml.safe_load(text)["studies"]["diffraction"]["networks"]["fcunet"]
+    assert row["network"]["features"] in (2, 3)
+    states = pd.read_csv(finished.folder / folder / "trials.csv")["state"]
+    assert len(states) >= 3
+    assert "complete" in set(states)
+    # It is no part of the run.
+    assert finished.planned() == {}
 
 
 def test_second_run_is_bit_identical(finished, fresh):

@@ -65,7 +65,7 @@ class ComplexBatchNorm2d(nn.Module):
 
     Of the matrices that whiten, this is the inverse root of the correlation after the division by
     the standard deviations (ZCA-cor of Kessy 2018), where Trabelsi takes that of the covariance:
-    the division is then torch's own fused one, and the whole costs a third.
+    the division is then torch's own fused one, and the whole costs a third less.
     """
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5):
