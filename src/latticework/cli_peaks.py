@@ -50,7 +50,7 @@ def add_command(commands: argparse._SubParsersAction, weights: Path) -> None:
     peaks.add_argument("--step", type=float, metavar="1/Å", help="pixel, if you know it better")
     peaks.add_argument("--weights", type=Path, default=weights, metavar="FILE")
     peaks.add_argument(
-        "--threshold", type=float, default=0.05, metavar="T", help="of the strongest peak (0.05)"
+        "--threshold", type=float, default=0.1, metavar="T", help="of the strongest peak (0.1)"
     )
     peaks.add_argument(
         "--samples", type=int, default=10, metavar="N", help="predictions with dropout (10)"
@@ -67,7 +67,7 @@ def find_peaks(
     probe_path: Path | None = None,
     semiangle: float | None = None,
     step: float | None = None,
-    threshold: float = 0.05,
+    threshold: float = 0.1,
     samples: int = 10,
     batch: int = 16,
     progress: bool = True,

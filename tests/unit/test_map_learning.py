@@ -171,7 +171,8 @@ def test_a_killed_training_resumes_to_the_same_weights(paths, tmp_path, monkeypa
 def test_a_row_s_steps_replace_the_study_s(paths, tmp_path):
     short = recipe()
     longer = short.model_copy(update={"row": short.row.model_copy(update={"steps": 9})})
-    train(longer, paths, paths, tmp_path)
+    _, card = train(longer, paths, paths, tmp_path)
+    assert card["training"]["steps"] == 9
     assert (tmp_path / "training.csv").read_text().splitlines()[-1].startswith("9,")
 
 

@@ -116,21 +116,28 @@ class MapRecipe(config.Section):
     row: config_diffraction.NetworkRow
     training: Schedule
 
+    def schedule(self) -> Schedule:
+        """The study's training with what the network has of its own."""
+        own = {"steps": self.row.steps, "learning_rate": self.row.learning_rate}
+        return self.training.model_copy(update={k: v for k, v in own.items() if v})
+
     def card(self) -> dict[str, Any]:
         """What a user of the weights needs to know, as JSON types."""
-        card = self.model_dump(mode="json") | {"energy": self.simulation.energy}
-        return card | {"network": card.pop("row")["network"]}
+        card = self.model_dump(mode="json", exclude={"row"})
+        return card | {
+            "energy": self.simulation.energy,
+            "network": self.row.network.model_dump(mode="json"),
+            "training": self.schedule().model_dump(mode="json"),
+        }
 
     def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> MapModule:
         """The module that learns from diffraction shards; raises ShardError for a bad one."""
-        own = {"steps": self.row.steps, "learning_rate": self.row.learning_rate}
-        settings = self.training.model_copy(update={k: v for k, v in own.items() if v})
         return MapModule(
             TripletShards(shard_paths),
             TripletShards(held_out_paths),
             network=self.row.network.model_dump(),
             ranges=self.imaging.ranges(),
-            **scheduled(self.seed, self.study, settings),
+            **scheduled(self.seed, self.study, self.schedule()),
         )
 
 
