@@ -93,7 +93,7 @@ def test_figures_are_in_the_order_of_the_papers(seen):
 
 def test_every_figure_is_shown_with_its_caption(seen, finished):
     figures = [path for path in seen["results"] if path.endswith(".png")]
-    assert len(figures) == 8
+    assert len(figures) == 12
     for path in figures:
         assert seen["results"][path]["width"] > 400, path
         assert "How to judge it" in seen["results"][path]["text"], path
