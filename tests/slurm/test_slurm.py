@@ -88,11 +88,11 @@ def test_a_cancelled_job_is_tried_again(small, finished):
 
 
 def test_a_job_over_its_memory_is_tried_again_with_more(small, finished):
-    # The script and Snakemake beside it have about 450 MB.
-    more = ("--set-resources", "exit_waves:mem_mb=300*attempt")
+    # The script and Snakemake beside it have about 600 MB.
+    more = ("--set-resources", "exit_waves:mem_mb=400*attempt")
     small.run(WAVES, *PROFILE, *more, timeout=LIMIT)
     rows = of_rule(jobs(small), "exit_waves")
-    assert [row["memory"] for row in rows] == ["300M", "600M"]
+    assert [row["memory"] for row in rows] == ["400M", "800M"]
     assert rows[0]["state"] in ("OUT_OF_MEMORY", "CANCELLED", "FAILED")
     assert rows[1]["state"] == "COMPLETED"
     # Slurm's own words are in the log that the driver names.
