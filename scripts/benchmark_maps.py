@@ -15,6 +15,8 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -74,19 +76,20 @@ def network_methods(networks, arrays, count: int) -> dict[str, Clock]:
     )
     step = float(arrays["reciprocal_sampling"])
 
-    def read(network, samples, batch):
-        predict_maps(network, patterns, probes, samples=samples, batch=batch)
+    def read(network, samples, batch, precision):
+        predict_maps(network, patterns, probes, samples=samples, batch=batch, precision=precision)
         bragg_peaks(truth, step, threshold=0.03)
 
     methods = {}
     for name, row in networks.items():
         arguments = row.network.model_dump()
         network = MAP_NETWORKS[arguments.pop("name")](**arguments).eval()
-        for samples, batch in ((1, 1), (1, 16), (10, 16)):
-            title = f"{name}, passes: {samples}, batch: {batch}"
-            methods[title] = clocked(
-                lambda n=network, s=samples, b=batch: read(n, s, b),
-            )
+        for samples, batch, precision in (
+            (0, 1, "32-true"),
+            *product((0, 10), (16,), ("32-true", "bf16-mixed")),
+        ):
+            title = f"{name}, samples: {samples}, batch: {batch}, {precision}"
+            methods[title] = clocked(partial(read, network, samples, batch, precision))
     return methods
 
 
@@ -161,10 +164,10 @@ def main() -> None:
             seconds[name].append(run())
     size = arrays["pattern"].shape[-1]
     print(f"{count} patterns of {size}² px, {given.threads} thread(s); patterns a second")
-    print(f"{'method':44} {'wall':>8} {'CPU':>8}")
+    print(f"{'method':56} {'wall':>8} {'CPU':>8}")
     for name, runs in seconds.items():
         wall, cpu = count / np.min(runs, axis=0)
-        print(f"{name:44} {wall:8.1f} {cpu:8.1f}")
+        print(f"{name:56} {wall:8.1f} {cpu:8.1f}")
 
 
 if __name__ == "__main__":

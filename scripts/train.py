@@ -7,19 +7,8 @@ from latticework.learning.training import Recipe
 from latticework.logs import tee
 
 tee(snakemake.log[0])
-params = snakemake.params
 train_and_save(
-    Recipe.model_validate(
-        {
-            "study": snakemake.wildcards.study,
-            "seed": params.seed,
-            "structures": params.structures,
-            "simulation": params.simulation,
-            "imaging": params.imaging,
-            "network": params.network,
-            "training": params.training,
-        }
-    ),
+    Recipe.of(snakemake.wildcards.study, snakemake.params),
     snakemake.input.waves,
     snakemake.input.held_out,
     Path(snakemake.output.weights),

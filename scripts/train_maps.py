@@ -7,19 +7,8 @@ from latticework.learning.training import MapRecipe
 from latticework.logs import tee
 
 tee(snakemake.log[0])
-params = snakemake.params
 train_and_save(
-    MapRecipe.model_validate(
-        {
-            "study": snakemake.wildcards.study,
-            "seed": params.seed,
-            "structures": params.structures,
-            "simulation": params.simulation,
-            "imaging": params.imaging,
-            "row": params.row,
-            "training": params.training,
-        }
-    ),
+    MapRecipe.of(snakemake.wildcards.study, snakemake.params),
     snakemake.input.patterns,
     snakemake.input.held_out,
     Path(snakemake.output.weights),

@@ -10,17 +10,7 @@ from latticework.logs import tee
 
 tee(snakemake.log[0])
 params = snakemake.params
-recipe = MapRecipe.model_validate(
-    {
-        "study": snakemake.wildcards.study,
-        "seed": params.seed,
-        "structures": params.structures,
-        "simulation": params.simulation,
-        "imaging": params.imaging,
-        "row": params.row,
-        "training": params.training,
-    }
-)
+recipe = MapRecipe.of(snakemake.wildcards.study, params)
 table = work(
     recipe,
     Tuning.model_validate(params.tuning),

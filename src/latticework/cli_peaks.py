@@ -114,7 +114,11 @@ def find_peaks(
         for places, patterns in opened.batches(batch):
             saturated += sum(saturated_share(pattern) > 0 for pattern in patterns)
             maps = sample_maps(
-                network, *normalised(patterns, probe, frame), samples=max(2, samples), seed=number
+                network,
+                *normalised(patterns, probe, frame),
+                samples=max(2, samples),
+                seed=number,
+                precision="auto",
             )
             for index, place in enumerate(places):
                 table = monte_carlo_peaks(maps[:, index], frame.step, threshold=threshold)

@@ -136,6 +136,19 @@ class ComplexNetwork(_MapNetwork):
     upsampling: Literal["nearest", "pad"] = Field(
         "nearest", description="Of spectra: nearest neighbours (the paper's), or zeros around."
     )
+    spectral_dropout: float | None = Field(
+        None, ge=0, lt=1, description="In the complex blocks; null: dropout, as in the paper."
+    )
+    corr_power: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Of the correlation that goes in: 1 cross-correlation (the paper's), 0 phase "
+        "correlation.",
+    )
+    shortcut: bool = Field(
+        False, description="The last, real block sees the correlation as well; false: the paper's."
+    )
 
 
 class NetworkRow(Section):

@@ -189,8 +189,44 @@ def test_correlation_has_a_peak_where_the_pattern_has_a_disk():
     assert float(picture[8, 18] / picture[21, 9]) == pytest.approx(0.3, abs=0.02)
 
 
-def test_a_pattern_of_nothing_gives_numbers():
-    assert correlation_spectrum(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)).isfinite().all()
+@pytest.mark.parametrize("corr_power", [0.0, 0.5])
+def test_the_power_of_a_correlation_changes_moduli_and_no_phases(corr_power):
+    pattern, probe = torch.rand(2, 1, 16, 16)
+    cross = correlation_spectrum(pattern, probe)
+    hybrid = correlation_spectrum(pattern, probe, corr_power)
+    moduli = cross.abs() ** corr_power
+    torch.testing.assert_close(hybrid.abs(), moduli / torch.linalg.vector_norm(moduli))
+    torch.testing.assert_close(hybrid / hybrid.abs(), cross / cross.abs(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("corr_power", [1.0, 0.5])
+def test_a_pattern_of_nothing_gives_numbers(corr_power):
+    nothing = torch.zeros(1, 8, 8)
+    assert correlation_spectrum(nothing, nothing, corr_power).isfinite().all()
+
+
+def test_a_shortcut_adds_the_correlation_to_what_the_real_block_sees():
+    network = FCUNet(**SMALL, shortcut=True, corr_power=0.5)
+    seen = []
+    network.real.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    pattern, probe = torch.rand(2, 1, 32, 32)
+    network(pattern, probe)
+    assert seen[0].shape == (1, 3, 32, 32)
+    expected = inverse_spectrum(correlation_spectrum(pattern, probe, 0.5))
+    torch.testing.assert_close(seen[0][:, 2], expected)
+
+
+def test_dropout_of_spectra_is_a_setting_of_its_own():
+    network = FCUNet(**SMALL, spectral_dropout=0.0)
+    kinds = {
+        name: {m.probability for m in block.modules() if isinstance(m, MonteCarloDropout)}
+        for name, block in (
+            ("spectra", network.encoder),
+            ("last", network.last),
+            ("real", network.real),
+        )
+    }
+    assert kinds == {"spectra": {0.0}, "last": {0.0}, "real": {0.1}}
 
 
 SMALL = {"features": 2, "levels": 2, "depth": 1, "dropout": 0.1}

@@ -22,9 +22,10 @@ from latticework.learning.module import (
     floor_variances,
     learning_rate_factor,
 )
-from latticework.learning.training import Recipe, resolved_precision, train
+from latticework.learning.training import Recipe, train
 from latticework.learning.weights import WeightsError, load, save, take_over
 from latticework.networks.residual_unet import ResidualUNet
+from latticework.precision import resolved_precision
 
 BOX = 24.0
 NETWORK = {"name": "residual_unet", "frames": 1, "classes": 2, "features": 4, "depth": 1}

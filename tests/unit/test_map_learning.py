@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from latticework import shards
 from latticework.config import load as load_config
@@ -13,6 +14,8 @@ from latticework.learning.map_module import scaled
 from latticework.learning.training import MapRecipe, train
 from latticework.learning.triplets import Draws, TripletShards
 from latticework.learning.weights import load, save
+from latticework.networks.complex_layers import ComplexBatchNorm2d, MonteCarloDropout
+from latticework.networks.folding import folded
 from latticework.networks.maps import MAP_NETWORKS
 
 SIZE, STEP = 32, 0.05
@@ -212,8 +215,58 @@ def test_dropout_samples_spread_and_their_absence_does_not():
     )
     one, two = (predict_maps(network, pattern, probe, batch=b) for b in (1, 3))
     torch.testing.assert_close(one, two)
-    # What was set is set again.
+    # The network itself is left as it was.
     assert not torch.equal(network(pattern, probe), network(pattern, probe))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"name": name} for name in MAP_NETWORKS]
+    + [
+        {"name": "fcunet", "upsampling": "pad", "shortcut": True, "corr_power": 0.5},
+        {"name": "unet", "channels": ["pattern", "correlation"], "power": 0.25},
+    ],
+    ids=lambda arguments: "-".join(map(str, arguments.values())),
+)
+def test_folded_networks_predict_the_same(arguments):
+    torch.manual_seed(0)
+    arguments = {"features": 4, "levels": 2, "depth": 2, "dropout": 0.3} | arguments
+    network = MAP_NETWORKS[arguments.pop("name")](**arguments)
+    # Away from what a network starts with, where a part that is forgotten is no loss.
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if "correlation" in name:
+                tensor.uniform_(-0.9, 0.9)
+            elif tensor.is_floating_point() and tensor.ndim < 4:
+                tensor.uniform_(0.2, 1)
+    pattern, probe = torch.rand(3, 32, 32), torch.rand(3, 32, 32)
+    short = folded(network)
+    # What is left stands in front of the blocks, or has no convolution before it.
+    before, after = (
+        sum(isinstance(m, nn.BatchNorm2d | ComplexBatchNorm2d) for m in n.modules())
+        for n in (network, short)
+    )
+    assert after == sum(isinstance(m, nn.Sequential) for m in short.modules()) < before
+    for n in (network.eval(), short):
+        for module in n.modules():
+            if isinstance(module, MonteCarloDropout):
+                module.sampling = False
+    with torch.inference_mode():
+        expected = network(pattern, probe)
+        torch.testing.assert_close(short(pattern, probe), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_predictions_in_half_precision_are_close():
+    torch.manual_seed(0)
+    network = MAP_NETWORKS["fcunet"](features=4, levels=2, depth=1, dropout=0.1)
+    pattern, probe = torch.rand(3, 32, 32), torch.rand(1, 32, 32)
+    full, half = (
+        predict_maps(network, pattern, probe, precision=p, batch=1)
+        for p in ("32-true", "bf16-mixed")
+    )
+    assert half.dtype == torch.float32
+    for a, b in zip(half, full, strict=True):
+        assert 0 < float((a - b).norm() / b.norm()) < 0.05
 
 
 def test_scaled_maps_have_a_largest_value_of_one():

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import lightning
 import pandas as pd
@@ -18,6 +18,7 @@ from latticework.learning.data import Steps, load_wave_bank
 from latticework.learning.map_module import MapModule
 from latticework.learning.module import ClassMapModule
 from latticework.learning.triplets import TripletShards
+from latticework.precision import resolved_precision
 
 VALIDATION_BATCHES = 4
 
@@ -67,11 +68,22 @@ class LastCheckpoint(lightning.Callback):
             os.replace(temporary, self.path)
 
 
-class Recipe(config.Section):
-    """Everything that the weights of a class-map network depend on."""
+class NamedRecipe(config.Section):
+    """What recipes of all networks have."""
 
     study: str
     seed: int
+
+    @classmethod
+    def of(cls, study: str, params: Any) -> Self:
+        """The recipe of a rule's study and parameters; raises ValidationError."""
+        fields = {name: getattr(params, name) for name in cls.model_fields if name != "study"}
+        return cls.model_validate({"study": study} | fields)
+
+
+class Recipe(NamedRecipe):
+    """Everything that the weights of a class-map network depend on."""
+
     structures: config.Structures
     simulation: config.Simulation
     imaging: config.Imaging
@@ -105,11 +117,9 @@ class Recipe(config.Section):
         )
 
 
-class MapRecipe(config.Section):
+class MapRecipe(NamedRecipe):
     """Everything that the weights of a network from patterns to structure factors depend on."""
 
-    study: str
-    seed: int
     structures: config_diffraction.CrystalStructures
     simulation: config_diffraction.DiffractionSimulation
     imaging: config_diffraction.DiffractionImaging
@@ -153,17 +163,6 @@ def scheduled(seed: int, study: str, settings: Schedule) -> dict[str, Any]:
         "total_steps": settings.steps,
         "decay": settings.decay,
     }
-
-
-def resolved_precision(precision: str, accelerator: str) -> str:
-    """Lightning's name of a precision; "auto" is bf16-mixed where the hardware multiplies it."""
-    if precision != "auto":
-        return precision
-    if accelerator != "cpu" and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu.get_capabilities().get("amx_bf16", False)
-    return "bf16-mixed" if fast else "32-true"
 
 
 def loader(steps: int) -> DataLoader:

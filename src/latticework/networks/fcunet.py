@@ -38,6 +38,16 @@ class FCUNet(MapNetwork):
     upsampling
         "nearest" neighbours (the paper's), or "pad" the spectrum with zeros: the inverse of the
         pooling, so that what meets a skip has its frequencies.
+    spectral_dropout
+        Instead of `dropout` in the complex blocks; None, the paper's, is the same. What is dropped
+        from a spectrum is noise all over the picture, stronger than the weak disks.
+    shortcut
+        The real block sees the correlation, too, not only what is left of its spectrum after all
+        the rectifiers; False is the paper's.
+    corr_power
+        Exponent on the moduli of the correlation's spectrum: 1, the paper's, is the
+        cross-correlation, towards 0 it becomes the phase correlation. Layers do the same all over
+        the spectrum, and nearly all that goes in is next to the zero frequency.
     power
         Exponent on pattern and probe, for less dynamic range; 1 is the paper's.
     root
@@ -54,16 +64,21 @@ class FCUNet(MapNetwork):
         depth: int = 4,
         dropout: float = 0.3,
         upsampling: Literal["nearest", "pad"] = "nearest",
+        spectral_dropout: float | None = None,
+        shortcut: bool = False,
+        corr_power: float = 1.0,
         power: float = 1.0,
         root: float = 1.0,
     ):
         super().__init__(root)
         widths = level_widths(features, levels + 1)
-        self.upsampling, self.power = upsampling, power
-        build = partial(complex_block, depth=depth, dropout=dropout)
+        self.upsampling, self.shortcut = upsampling, shortcut
+        self.corr_power, self.power = corr_power, power
+        spectral = dropout if spectral_dropout is None else spectral_dropout
+        build = partial(complex_block, depth=depth, dropout=spectral)
         self.encoder, self.decoder = stages(build, 1, widths)
-        self.last = complex_block(features, features, depth, dropout)
-        self.real = block(features, features, depth, dropout)
+        self.last = build(features, features)
+        self.real = block(features + shortcut, features, depth, dropout)
         self.output = convolution(features, 1)
 
     def upsample(self, x: torch.Tensor, ny: int, nx: int) -> torch.Tensor:
@@ -76,11 +91,15 @@ class FCUNet(MapNetwork):
         """Map, or root of it, (n, size, size) of patterns and probes (n, size, size)."""
         if self.power != 1:
             pattern, probe = (p.clamp(min=0) ** self.power for p in (pattern, probe))
-        x = parts(correlation_spectrum(pattern, probe)[:, None])
+        spectrum = correlation_spectrum(pattern, probe, self.corr_power)[:, None]
+        x = parts(spectrum)
         skips = []
         for level, stage in enumerate(self.encoder):
             x = stage(x if level == 0 else crop_centre(x, x.shape[-2] // 2, x.shape[-1] // 2))
             skips.append(x)
         for stage, skip in zip(self.decoder, skips[-2::-1], strict=True):
             x = stage(torch.cat([self.upsample(x, *skip.shape[-2:]), skip], dim=2))
-        return self.output(self.real(inverse_spectrum(joined(self.last(x)))))[:, 0]
+        pictures = inverse_spectrum(joined(self.last(x)))
+        if self.shortcut:
+            pictures = torch.cat([pictures, inverse_spectrum(spectrum)], dim=1)
+        return self.output(self.real(pictures))[:, 0]
