@@ -52,6 +52,7 @@ rule evaluate_maps:
         runtime=minutes(60),
     params:
         samples=lookup_study("evaluation/samples"),
+        precision=lookup_study("evaluation/precision"),
         trials=lookup_study("evaluation/trials"),
         radius=lookup_study("evaluation/radius"),
         seed=CONFIG.seed,

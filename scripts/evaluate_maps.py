@@ -19,6 +19,7 @@ maps = predict_maps(
     torch.from_numpy(arrays["probe"]),
     samples=p.samples,
     seed=torch_seed(p.seed, f"{snakemake.wildcards.study}/{name}/evaluation"),
+    precision=p.precision,
 )
 detection = judge_maps(
     maps, arrays, table, trials=p.trials, radius=p.radius, seed=p.seed, name=name

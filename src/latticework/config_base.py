@@ -61,6 +61,7 @@ Integers = Annotated[
 Lengths = Annotated[
     tuple[float, float], AfterValidator(ascending), Field(description="Uniform range, Å.")
 ]
+Precision = Literal["auto", "32-true", "bf16-mixed"]  # of predictions
 Positive = Annotated[float, Field(gt=0)]
 
 

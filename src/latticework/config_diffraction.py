@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from latticework.config_base import Positive, Range, Schedule, Section, Sharded, bounded
+from latticework.config_base import Positive, Precision, Range, Schedule, Section, Sharded, bounded
 
 KEPT = 2 / 3  # of the grid by abTEM's band limit
 
@@ -139,6 +139,9 @@ class ComplexNetwork(_MapNetwork):
     spectral_dropout: float | None = Field(
         None, ge=0, lt=1, description="In the complex blocks; null: dropout, as in the paper."
     )
+    real_depth: int | None = Field(
+        None, gt=0, le=8, description="Of the real block; null: depth, as in the paper."
+    )
     corr_power: float = Field(
         1.0,
         ge=0,
@@ -229,6 +232,11 @@ class DiffractionEvaluation(Section):
     )
     samples: int = Field(
         10, ge=0, description="Predictions with dropout whose mean is taken; 0: one without."
+    )
+    precision: Precision = Field(
+        "32-true",
+        description="Of the networks. bf16-mixed is faster where the hardware multiplies it, which "
+        "auto asks it.",
     )
     trials: int = Field(gt=0, description="Random draws of each method's parameters.")
     baselines: list[Literal["quantem", "py4dstem"]] = Field(

@@ -64,10 +64,28 @@ def test_a_complex_convolution_is_torch_s_own():
     torch.testing.assert_close(joined(layer(parts(z))), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_weights_start_with_the_variance_of_he_and_any_phase():
-    weight = torch.complex(*ComplexConv2d(32, 64).weight.detach().chunk(2))
-    assert float(weight.abs().square().mean()) == pytest.approx(2 / (32 * 9), rel=0.02)
-    assert float(weight.mean().abs()) < 1e-3
+def test_weights_start_with_the_variance_of_he_and_any_phase_in_the_middle():
+    weight = torch.complex(*ComplexConv2d(64, 128).weight.detach().chunk(2))
+    assert float(weight[..., 1, 1].abs().square().mean()) == pytest.approx(2 / 64, rel=0.03)
+    assert float(weight[..., 1, 1].mean().abs()) < 5e-3
+    weight[..., 1, 1] = 0
+    assert not weight.any()
+
+
+def test_an_untrained_fcunet_treats_all_of_a_pattern_alike():
+    """As many random masks as layers would leave some of them."""
+    y, x = np.indices((64, 64)) - 32
+    disks = [(y - a) ** 2 + (x - b) ** 2 < 9 for a in (-20, 0, 20) for b in (-20, 0, 20)]
+    pattern = torch.from_numpy(np.sum(disks, axis=0)).float()[None]
+    probe = torch.from_numpy(disks[4]).float()[None]
+    network = FCUNet(features=16, levels=3, depth=2, dropout=0.0, upsampling="pad")
+    seen = []
+    network.real.register_forward_pre_hook(lambda _, given: seen.append(given[0][0]))
+    network.train()(pattern, probe)
+    energy = seen[0].detach().square().sum(0).numpy()
+    bright = [energy[disk].mean() for i, disk in enumerate(disks) if i != 4]
+    # Two to four times as bright as one another behind kernels that are random all over.
+    assert min(bright) > 0.5 * max(bright)
 
 
 def test_a_phase_passes_through_a_convolution():

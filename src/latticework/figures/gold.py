@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from latticework.figures import style
-from latticework.figures.pictures import Pictures
+from latticework.figures.pictures import Frame, Pictures
 from latticework.figures.style import Drawn, notice, styled
 
 COLUMN = 1.3
@@ -81,6 +83,23 @@ def particles(examples: Sequence[Example], box: float) -> Drawn:
     return figure, pd.concat(rows, ignore_index=True)
 
 
+def _show_columns(left: Axes, right: Axes, frame: Frame, found: pd.DataFrame) -> AxesImage:
+    """The network's output of a frame, which is returned, and columns on its picture."""
+    output = style.show(
+        left,
+        frame.foreground,
+        frame.map_sampling,
+        frame.window,
+        cmap=style.MAP_COLOURS,
+        vmin=0,
+        vmax=1,
+    )
+    style.show_picture(right, frame.image, frame.sampling, frame.window)
+    positions = found[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
+    style.discs(right, positions, COLUMN, facecolors=style.PURPLE)
+    return output
+
+
 @styled
 def real_columns(pictures: Pictures, atoms: pd.DataFrame, outlines: Sequence[np.ndarray]) -> Drawn:
     """Pictures, the network's output, and the columns on the pictures (Madsen 2018, Fig. 9).
@@ -96,18 +115,7 @@ def real_columns(pictures: Pictures, atoms: pd.DataFrame, outlines: Sequence[np.
     for row, (number, frame) in zip(axes, shown, strict=True):
         found = atoms[atoms["frame"] == number]
         style.show_picture(row[0], frame.image, frame.sampling, frame.window)
-        output = style.show(
-            row[1],
-            frame.foreground,
-            frame.map_sampling,
-            frame.window,
-            cmap=style.MAP_COLOURS,
-            vmin=0,
-            vmax=1,
-        )
-        style.show_picture(row[2], frame.image, frame.sampling, frame.window)
-        positions = found[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
-        style.discs(row[2], positions, COLUMN, facecolors=style.PURPLE)
+        output = _show_columns(row[1], row[2], frame, found)
         for outline in outlines if number == 0 else ():
             closed = np.concatenate([outline, outline[:1]]) * frame.sampling
             for ax in row[::2]:
@@ -145,19 +153,8 @@ def comparison(readings: Sequence[Reading], outlines: Sequence[np.ndarray]) -> D
     axes = figure.subplots(len(readings), 2, squeeze=False)
     for row, reading in zip(axes, readings, strict=True):
         frame = reading.pictures.frames[0]
-        output = style.show(
-            row[0],
-            frame.foreground,
-            frame.map_sampling,
-            frame.window,
-            cmap=style.MAP_COLOURS,
-            vmin=0,
-            vmax=1,
-        )
-        style.show_picture(row[1], frame.image, frame.sampling, frame.window)
         found = reading.atoms[reading.atoms["frame"] == 0]
-        positions = found[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
-        style.discs(row[1], positions, COLUMN, facecolors=style.PURPLE)
+        output = _show_columns(row[0], row[1], frame, found)
         value = reading.checks.set_index("quantity")["value"]
         for number, outline in enumerate(outlines, start=1):
             closed = np.concatenate([outline, outline[:1]]) * frame.sampling

@@ -1,17 +1,16 @@
 """Diffraction patterns and their probes → maps of structure factors, by a trained network."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
 import torch
 
+from latticework.config_base import Precision
 from latticework.networks.complex_layers import MonteCarloDropout
 from latticework.networks.folding import folded
 from latticework.networks.unet import MapNetwork
 from latticework.precision import resolved_precision
 from latticework.seeds import torch_seed
-
-Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
 def prepared(network: MapNetwork, sampling: bool) -> MapNetwork:
@@ -23,16 +22,29 @@ def prepared(network: MapNetwork, sampling: bool) -> MapNetwork:
     return copy
 
 
-def _batches(
+def map_batches(
     network: MapNetwork,
     patterns: torch.Tensor,
     probes: torch.Tensor,
-    samples: int,
-    batch: int,
-    seed: int,
-    precision: Precision,
+    *,
+    samples: int = 0,
+    batch: int = 16,
+    seed: int = 0,
+    precision: Precision = "32-true",
 ) -> Iterator[torch.Tensor]:
-    """Maps (samples, ≤ batch, size, size) of one batch of patterns after the other."""
+    """Maps (max(1, samples), ≤ batch, size, size) of one batch of patterns after the other.
+
+    Parameters
+    ----------
+    patterns, probes
+        (n, size, size); of the probes there may be one.
+    samples
+        Predictions with Monte Carlo dropout, which `seed` decides; 0 gives one without.
+    batch
+        Patterns that go through the network at once.
+    precision
+        "bf16-mixed" is faster where the hardware multiplies such numbers, which "auto" asks it.
+    """
     network = prepared(network, samples > 0)
     device = next(network.parameters()).device
     half = resolved_precision(precision, device.type) == "bf16-mixed"
@@ -50,36 +62,14 @@ def _batches(
         yield maps.cpu()
 
 
-def sample_maps(
-    network: MapNetwork,
-    patterns: torch.Tensor,
-    probes: torch.Tensor,
-    *,
-    samples: int = 0,
-    batch: int = 16,
-    seed: int = 0,
-    precision: Precision = "32-true",
-) -> torch.Tensor:
-    """Maps (samples, n, size, size) of patterns (n, size, size) and probes (n or 1, size, size).
+def sample_maps(*what: Any, **how: Any) -> torch.Tensor:
+    """Maps (samples, n, size, size) of all patterns; arguments are those of `map_batches`."""
+    return torch.cat(list(map_batches(*what, **how)), dim=1)
 
-    `samples` predictions with Monte Carlo dropout, which `seed` decides; 0 gives one without.
-    `batch` patterns go through the network at once. `precision` "bf16-mixed" is twice
-    as fast where the hardware multiplies such numbers, which "auto" asks it.
+
+def predict_maps(*what: Any, **how: Any) -> torch.Tensor:
+    """Mean maps (n, size, size) over the samples, of which one batch is held at a time.
+
+    Arguments are those of `map_batches`.
     """
-    made = _batches(network, patterns, probes, samples, batch, seed, precision)
-    return torch.cat(list(made), dim=1)
-
-
-def predict_maps(
-    network: MapNetwork,
-    patterns: torch.Tensor,
-    probes: torch.Tensor,
-    *,
-    samples: int = 0,
-    batch: int = 16,
-    seed: int = 0,
-    precision: Precision = "32-true",
-) -> torch.Tensor:
-    """Mean maps (n, size, size) over the samples of `sample_maps`, of which one batch is held."""
-    made = _batches(network, patterns, probes, samples, batch, seed, precision)
-    return torch.cat([maps.mean(0) for maps in made])
+    return torch.cat([maps.mean(0) for maps in map_batches(*what, **how)])

@@ -33,16 +33,24 @@ class ComplexConv2d(nn.Module):
     One real convolution with the block matrix [[K_R, −K_I], [K_I, K_R]]: on CPUs it is faster than
     three real ones, which is what torch's own complex convolution does, although it multiplies a
     third more (`scripts/benchmark_complex_convolution.py`). `weight` has the real kernels of all
-    outputs, then the imaginary ones. Weights start with Rayleigh-distributed
-    moduli of the scale of He and uniform phases (Trabelsi 2017, §3.6).
+    outputs, then the imaginary ones.
+
+    Weights start with Rayleigh-distributed moduli of the scale of He and uniform phases (Trabelsi
+    2017, §3.6), but in the middle of the kernel alone. On spectra, a kernel multiplies the picture
+    by its own transform: random neighbours would be a random mask, and a network of twenty of them
+    would start with a speck of the picture.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, bias: bool = True):
         super().__init__()
-        scale = 1 / math.sqrt(inputs * size**2)
-        modulus = scale * torch.sqrt(-2 * torch.log1p(-torch.rand(outputs, inputs, size, size)))
+        scale = 1 / math.sqrt(inputs)
+        modulus = scale * torch.sqrt(-2 * torch.log1p(-torch.rand(outputs, inputs)))
         phase = 2 * math.pi * torch.rand_like(modulus)
-        self.weight = nn.Parameter(torch.cat([modulus * phase.cos(), modulus * phase.sin()]))
+        weight = torch.zeros(2 * outputs, inputs, size, size)
+        weight[..., size // 2, size // 2] = torch.cat(
+            [modulus * phase.cos(), modulus * phase.sin()]
+        )
+        self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(2, outputs)) if bias else None
 
     def block(self) -> torch.Tensor:

@@ -33,6 +33,8 @@ class FCUNet(MapNetwork):
         Poolings; sides must be multiples of 2**levels.
     depth
         Convolutions a block.
+    real_depth
+        Those of the real block; None, the paper's, is as many.
     dropout
         Monte Carlo dropout's probability; it goes on at inference.
     upsampling
@@ -65,6 +67,7 @@ class FCUNet(MapNetwork):
         dropout: float = 0.3,
         upsampling: Literal["nearest", "pad"] = "nearest",
         spectral_dropout: float | None = None,
+        real_depth: int | None = None,
         shortcut: bool = False,
         corr_power: float = 1.0,
         power: float = 1.0,
@@ -78,7 +81,7 @@ class FCUNet(MapNetwork):
         build = partial(complex_block, depth=depth, dropout=spectral)
         self.encoder, self.decoder = stages(build, 1, widths)
         self.last = build(features, features)
-        self.real = block(features + shortcut, features, depth, dropout)
+        self.real = block(features + shortcut, features, real_depth or depth, dropout)
         self.output = convolution(features, 1)
 
     def upsample(self, x: torch.Tensor, ny: int, nx: int) -> torch.Tensor:
