@@ -16,6 +16,8 @@ NAMES = {
     "unet": "U-Net",
     "spectral_unet": "U-Net, spectral",
     "fcunet": "FCU-Net",
+    "fcunet_shortcut": "FCU-Net, shortcut",
+    "compressed_unet": "U-Net, compressed",
     "quantem": "correlation (quantem)",
     "py4dstem": "correlation (py4DSTEM)",
 }
@@ -184,6 +186,13 @@ def accuracy(table: pd.DataFrame) -> Drawn:
     return figure, table
 
 
+def _name_methods(ax: Axes, methods: Sequence[str]) -> None:
+    ax.set_xticks(
+        range(len(methods)), [method_name(m) for m in methods], rotation=35, ha="right", va="top"
+    )
+    ax.tick_params(axis="x", length=0, pad=2)
+
+
 @styled
 def table_1(table: pd.DataFrame, comparison: pd.DataFrame) -> Drawn:
     """SSIM (Table I) and accuracy of all methods, and how often a network beats the correlation.
@@ -193,7 +202,7 @@ def table_1(table: pd.DataFrame, comparison: pd.DataFrame) -> Drawn:
     methods = list(dict.fromkeys(table["method"]))
     networks = [method for method in methods if method not in BASELINES]
     styles = method_styles(methods)
-    figure = Figure(figsize=(10, 3))
+    figure = Figure(figsize=(10, 3.4))
     axes = figure.subplots(1, 3, width_ratios=[len(networks), len(methods), len(networks)])
     for ax, column, shown in ((axes[0], "ssim", networks), (axes[1], "accuracy", methods)):
         for place, method in enumerate(shown):
@@ -216,6 +225,7 @@ def table_1(table: pd.DataFrame, comparison: pd.DataFrame) -> Drawn:
                     0.02,
                     f"{value:.2f}",
                     ha="center",
+                    rotation=90,
                     color="white",
                     fontsize=6,
                     weight="bold",
@@ -229,8 +239,8 @@ def table_1(table: pd.DataFrame, comparison: pd.DataFrame) -> Drawn:
                         markersize=3.5,
                         markerfacecolor="white",
                     )
-        ax.set(xticks=range(len(shown)), ylim=(0, 1))
-        ax.set_xticklabels([method_name(m).replace(" ", "\n", 1) for m in shown])
+        ax.set(ylim=(0, 1))
+        _name_methods(ax, shown)
     for zone, dash in ((True, "-"), (False, ":")):
         floor = table.loc[table["on_zone"] == zone, "ssim_direct_beam"]
         if len(floor):
@@ -250,8 +260,8 @@ def table_1(table: pd.DataFrame, comparison: pd.DataFrame) -> Drawn:
                     color=styles[network]["color"],
                 )
     axes[2].axhline(0.5, color="0.5", linewidth=0.8)
-    axes[2].set(xticks=range(len(networks)), ylim=(0, 1), ylabel="share of patterns")
-    axes[2].set_xticklabels([method_name(m).replace(" ", "\n", 1) for m in networks])
+    axes[2].set(ylim=(0, 1), ylabel="share of patterns")
+    _name_methods(axes[2], networks)
     first = comparison["baseline"].iloc[0]
     titles = ("likeness of the maps", "peaks", f"better than {method_name(first)}")
     for ax, letter, title in zip(axes, "abc", titles, strict=True):
