@@ -113,6 +113,12 @@ def training(wildcards):
     return CONFIG.studies[wildcards.study].training
 
 
+def evaluation_gpus(wildcards):
+    """GPUs that a job asks for in which networks are judged."""
+    evaluation = CONFIG.studies[wildcards.study].evaluation
+    return int(evaluation.accelerator != "cpu")
+
+
 def processes(wildcards):
     """Processes of a study's training, one a device."""
     return training(wildcards).devices * training(wildcards).nodes

@@ -18,6 +18,7 @@ rule evaluate:
     resources:
         mem_mb=memory(1750),
         runtime=minutes(240),
+        gpu=evaluation_gpus,
     params:
         evaluation=lookup_study("evaluation"),
         inference=lookup_study("inference"),
@@ -100,6 +101,7 @@ rule heights:
     resources:
         mem_mb=memory(1750),
         runtime=minutes(120),
+        gpu=evaluation_gpus,
     params:
         evaluation=lookup_study("evaluation"),
         inference=lookup_study("inference"),

@@ -50,7 +50,9 @@ rule evaluate_maps:
     resources:
         mem_mb=memory(2500),
         runtime=minutes(60),
+        gpu=evaluation_gpus,
     params:
+        accelerator=lookup_study("evaluation/accelerator"),
         samples=lookup_study("evaluation/samples"),
         precision=lookup_study("evaluation/precision"),
         trials=lookup_study("evaluation/trials"),

@@ -5,6 +5,7 @@ import torch
 from latticework.analysis.map_scores import judge_maps
 from latticework.analysis.peak_detection import read_patterns, write_detection
 from latticework.inference.maps import predict_maps
+from latticework.inference.prediction import best_device
 from latticework.learning import weights
 from latticework.logs import tee
 from latticework.seeds import torch_seed
@@ -14,7 +15,7 @@ name, p = snakemake.wildcards.network, snakemake.params
 network, _ = weights.load(snakemake.input.weights)
 arrays, table = read_patterns(snakemake.input.patterns, snakemake.input.table)
 maps = predict_maps(
-    network.to("cuda" if torch.cuda.is_available() else "cpu"),
+    network.to(best_device(p.accelerator)),
     torch.from_numpy(arrays["pattern"]),
     torch.from_numpy(arrays["probe"]),
     samples=p.samples,

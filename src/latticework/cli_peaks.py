@@ -90,10 +90,12 @@ def find_peaks(
         normalised,
         pattern_warnings,
     )
+    from latticework.inference.prediction import best_device
     from latticework.learning import weights
 
     opened = read_patterns(path)
     network, card = weights.load(weights_path)
+    network.to(best_device())
     step = step or opened.step
     if step is None:
         raise PictureError(f"{path}: says nothing of its pixel in 1/Å; give --step")

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from latticework.config_base import (
+    Accelerator,
     Integers,
     Lengths,
     Positive,
@@ -201,6 +202,10 @@ class Evaluation(Section):
     focal_spread: float = Field(28.0, gt=0, description="Å, 1/e width.")
     mtf: tuple[float, float, float] = Field((0.0, 0.49, 2.34), description="c1, c2, c3 of eq. 5.")
     border: float = Field(3.0, ge=0, description="Atoms nearer to the border are not judged, Å.")
+    accelerator: Accelerator = Field(
+        "auto",
+        description="Of the networks; auto takes a GPU if there is one, and asks a cluster for it.",
+    )
 
 
 class Study(Section):

@@ -62,6 +62,7 @@ Lengths = Annotated[
     tuple[float, float], AfterValidator(ascending), Field(description="Uniform range, Å.")
 ]
 Precision = Literal["auto", "32-true", "bf16-mixed"]  # of predictions
+Accelerator = Literal["auto", "cpu", "gpu"]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -92,7 +93,7 @@ class Schedule(Section):
     weight_decay: float = Field(ge=0, lt=10, description="λ of eq. 6, decoupled.")
     warmup_steps: int = Field(0, ge=0, description="Linear warm-up.")
     decay: float = Field(0.3, gt=0, le=1, description="Last fraction of steps: linear to zero.")
-    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="For Lightning.")
+    accelerator: Accelerator = Field("auto", description="For Lightning.")
     devices: int = Field(1, gt=0, description="Devices a node.")
     nodes: int = Field(1, gt=0, description="Nodes.")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(

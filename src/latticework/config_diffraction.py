@@ -4,7 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from latticework.config_base import Positive, Precision, Range, Schedule, Section, Sharded, bounded
+from latticework.config_base import (
+    Accelerator,
+    Positive,
+    Precision,
+    Range,
+    Schedule,
+    Section,
+    Sharded,
+    bounded,
+)
 
 KEPT = 2 / 3  # of the grid by abTEM's band limit
 
@@ -232,6 +241,10 @@ class DiffractionEvaluation(Section):
     )
     samples: int = Field(
         10, ge=0, description="Predictions with dropout whose mean is taken; 0: one without."
+    )
+    accelerator: Accelerator = Field(
+        "auto",
+        description="Of the networks; auto takes a GPU if there is one, and asks a cluster for it.",
     )
     precision: Precision = Field(
         "32-true",

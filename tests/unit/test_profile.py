@@ -1,5 +1,6 @@
 """The Slurm profile: what a site sets, and from where."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def profile(tmp_path, monkeypatch):
     return read
 
 
+def on_gpu():
+    """Rules that ask for a GPU, but for simulations, which do so where the config says it."""
+    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    blocks = re.split(r"^rule (\w+):", text, flags=re.MULTILINE)[1:]
+    asking = {
+        name for name, block in zip(blocks[::2], blocks[1::2], strict=True) if " gpu=" in block
+    }
+    return asking - {"exit_waves", "diffraction"}
+
+
 def test_without_a_site_the_cluster_decides(profile):
     found = profile()
     assert found["executor"] == "slurm"
@@ -46,9 +57,9 @@ def test_the_environment_has_the_last_word(profile):
     found = profile(site, ACCOUNT="chemistry", GPU_MODEL="a100", JOB_PREFIX="mine")
     # Quoted, since Snakemake reads a resource as a Python expression.
     assert found["default-resources"] == {"slurm_account": "'chemistry'", "slurm_partition": "'7'"}
-    assert found["set-resources"] == {
-        "train": {"slurm_partition": "'gpu'", "gpu_model": "'a100'"},
-    }
+    assert set(found["set-resources"]) == on_gpu()
+    for asked in found["set-resources"].values():
+        assert asked == {"slurm_partition": "'gpu'", "gpu_model": "'a100'"}
     assert found["slurm-jobname-prefix"] == "mine"
 
 

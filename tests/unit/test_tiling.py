@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latticework.inference.prediction import symmetric_softmax
+from latticework.inference.prediction import best_device, symmetric_softmax
 from latticework.inference.tiling import predict_tiled, tiles
 
 MULTIPLE = 8
@@ -109,3 +109,18 @@ def test_the_mean_over_symmetries_turns_with_the_picture(symmetries):
     assert torch.allclose(read.flip(-1), mirrored, atol=1e-6) == (symmetries == 8)
     if symmetries == 1:
         torch.testing.assert_close(read, network(pictures).softmax(dim=1))
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "there", "device"),
+    [("auto", True, "cuda"), ("gpu", True, "cuda"), ("cpu", True, "cpu"), ("auto", False, "cpu")],
+)
+def test_networks_predict_where_the_config_says(monkeypatch, accelerator, there, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert best_device(accelerator).type == device
+
+
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="no GPU"):
+        best_device("gpu")

@@ -102,7 +102,7 @@ def read_held_out(
         tile=held_out.inference.tile,
         overlap=held_out.inference.overlap,
         symmetries=held_out.inference.symmetries,
-        device=best_device(),
+        device=best_device(held_out.settings.accelerator),
     )
     return picture, probabilities, pixel
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from latticework.config_base import Accelerator
 from latticework.imaging.normalisation import normalise
 from latticework.inference.scale import resample
 from latticework.inference.tiling import predict_tiled
@@ -18,9 +19,17 @@ def working_sampling(card: Mapping[str, Any]) -> float:
     return 0.5 * (limits["low"] + limits["high"])
 
 
-def best_device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def best_device(accelerator: Accelerator = "auto") -> torch.device:
+    """Where networks predict: on the GPU if there is one, else, as on "cpu", on the CPU.
+
+    Raises RuntimeError for "gpu" where there is none.
+    """
+    there = torch.cuda.is_available()
+    if accelerator == "gpu" and not there:
+        raise RuntimeError(
+            "accelerator: gpu, but this machine or job has no GPU that torch can use"
+        )
+    return torch.device("cuda" if there and accelerator != "cpu" else "cpu")
 
 
 def symmetric_softmax(
