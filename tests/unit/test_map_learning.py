@@ -219,6 +219,24 @@ def test_dropout_samples_spread_and_their_absence_does_not():
     assert not torch.equal(network(pattern, probe), network(pattern, probe))
 
 
+@pytest.mark.parametrize(("spectral_dropout", "passes"), [(None, 3), (0.0, 1)])
+def test_samples_share_what_has_no_dropout(spectral_dropout, passes):
+    network = MAP_NETWORKS["fcunet"](
+        features=4, levels=2, depth=1, dropout=0.3, spectral_dropout=spectral_dropout
+    ).eval()
+    pattern, probe = torch.rand(2, 2, 32, 32)
+    calls = []
+    network.last.register_forward_hook(lambda *_: calls.append(1))
+    with torch.inference_mode():
+        torch.manual_seed(0)
+        samples = network.samples(pattern, probe, 3)
+        assert len(calls) == passes
+        torch.manual_seed(0)
+        one_by_one = [network.unrooted(network(pattern, probe)) for _ in range(3)]
+    torch.testing.assert_close(samples, torch.stack(one_by_one), rtol=0, atol=0)
+    assert not torch.equal(samples[0], samples[1])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [{"name": name} for name in MAP_NETWORKS]

@@ -58,7 +58,7 @@ def map_batches(
             torch.autocast(device.type, torch.bfloat16, enabled=half),
         ):
             torch.manual_seed(torch_seed(seed, "dropout", start))
-            maps = torch.stack([network.maps(pattern, probe) for _ in range(max(1, samples))])
+            maps = network.samples(pattern, probe, max(1, samples))
         yield maps.cpu()
 
 

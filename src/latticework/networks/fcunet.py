@@ -42,7 +42,8 @@ class FCUNet(MapNetwork):
         pooling, so that what meets a skip has its frequencies.
     spectral_dropout
         Instead of `dropout` in the complex blocks; None, the paper's, is the same. What is dropped
-        from a spectrum is noise all over the picture, stronger than the weak disks.
+        from a spectrum is noise all over the picture, stronger than the weak disks. With 0,
+        repeated predictions share all that is complex.
     shortcut
         The real block sees the correlation, too, not only what is left of its spectrum after all
         the rectifiers; False is the paper's.
@@ -77,8 +78,8 @@ class FCUNet(MapNetwork):
         widths = level_widths(features, levels + 1)
         self.upsampling, self.shortcut = upsampling, shortcut
         self.corr_power, self.power = corr_power, power
-        spectral = dropout if spectral_dropout is None else spectral_dropout
-        build = partial(complex_block, depth=depth, dropout=spectral)
+        self.spectral_dropout = dropout if spectral_dropout is None else spectral_dropout
+        build = partial(complex_block, depth=depth, dropout=self.spectral_dropout)
         self.encoder, self.decoder = stages(build, 1, widths)
         self.last = build(features, features)
         self.real = block(features + shortcut, features, real_depth or depth, dropout)
@@ -90,8 +91,8 @@ class FCUNet(MapNetwork):
             return pad_centre(x, ny, nx)
         return interpolate(x.flatten(1, 2), size=(ny, nx)).unflatten(1, (2, -1))
 
-    def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
-        """Map, or root of it, (n, size, size) of patterns and probes (n, size, size)."""
+    def pictures(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
+        """What the complex layers make of patterns and probes, (n, features, size, size)."""
         if self.power != 1:
             pattern, probe = (p.clamp(min=0) ** self.power for p in (pattern, probe))
         spectrum = correlation_spectrum(pattern, probe, self.corr_power)[:, None]
@@ -105,4 +106,19 @@ class FCUNet(MapNetwork):
         pictures = inverse_spectrum(joined(self.last(x)))
         if self.shortcut:
             pictures = torch.cat([pictures, inverse_spectrum(spectrum)], dim=1)
+        return pictures
+
+    def answer(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Map, or root of it, (n, size, size) by the real layers."""
         return self.output(self.real(pictures))[:, 0]
+
+    def forward(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
+        """Map, or root of it, (n, size, size) of patterns and probes (n, size, size)."""
+        return self.answer(self.pictures(pattern, probe))
+
+    def samples(self, pattern: torch.Tensor, probe: torch.Tensor, count: int) -> torch.Tensor:
+        """As `MapNetwork.samples`."""
+        if self.spectral_dropout:
+            return super().samples(pattern, probe, count)
+        pictures = self.pictures(pattern, probe)
+        return torch.stack([self.unrooted(self.answer(pictures)) for _ in range(count)])

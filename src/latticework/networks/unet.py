@@ -69,19 +69,23 @@ def stages(
 class MapNetwork(nn.Module):
     """A network from patterns and probes (n, size, size) to maps, or to a root of them.
 
-    `forward` gives what is learnt, the maps to the power `root`; `maps` undoes it. Peaks differ by
-    two orders of magnitude: to a squared error of maps themselves (`root` 1, the paper's) the weak
-    ones are next to nothing.
+    `forward` gives what is learnt, the maps to the power `root`; `unrooted` undoes it. Peaks differ
+    by two orders of magnitude: to a squared error of maps themselves (`root` 1, the paper's) the
+    weak ones are next to nothing.
     """
 
     def __init__(self, root: float = 1.0):
         super().__init__()
         self.root = root
 
-    def maps(self, pattern: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
-        """Maps (n, size, size) in 32 bits."""
-        found = full_precision(self(pattern, probe))
+    def unrooted(self, found: torch.Tensor) -> torch.Tensor:
+        """Maps in 32 bits of what `forward` gives."""
+        found = full_precision(found)
         return found if self.root == 1 else found.clamp(min=0) ** (1 / self.root)
+
+    def samples(self, pattern: torch.Tensor, probe: torch.Tensor, count: int) -> torch.Tensor:
+        """Maps (count, n, size, size) in 32 bits, each with dropout of its own."""
+        return torch.stack([self.unrooted(self(pattern, probe)) for _ in range(count)])
 
 
 class UNet(MapNetwork):
