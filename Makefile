@@ -5,11 +5,12 @@ READY := $(VENV)/.ready
 RUN := . $(VENV)/bin/activate &&
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test py4dstem lint format clean
 
 help:
 	@echo "make demo    from nothing to atoms on a real micrograph (minutes; results/tiny)"
 	@echo "make test    unit and physics tests, dry runs of all configs, the tiny workflow"
+	@echo "make py4dstem  py4DSTEM in .venv-py4dstem, for its tests and benchmark (1 GB)"
 	@echo "make lint    ruff, snakefmt, snakemake --lint"
 
 setup: $(READY)
@@ -33,6 +34,15 @@ demo: setup
 
 test: setup lint
 	$(RUN) python -m pytest
+
+# The versions of the conda environment that its rule uses.
+py4dstem: $(VENV)-py4dstem/.ready
+
+$(VENV)-py4dstem/.ready: envs/py4dstem.yaml
+	$(PYTHON) -m venv $(VENV)-py4dstem
+	sed -n 's/^  - \(.*==\)/\1/p' envs/py4dstem.yaml | grep -v '^python==' > $(VENV)-py4dstem/pins.txt
+	$(VENV)-py4dstem/bin/pip install --quiet --requirement $(VENV)-py4dstem/pins.txt
+	@touch $@
 
 lint: setup
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules
