@@ -17,7 +17,7 @@ PROFILE = (
     *("--slurm-init-seconds-before-status-checks", "3"),
 )
 WAVES = "results/tiny/simulations/graphene/heldout-0000.h5"
-WEIGHTS = "results/tiny/models/graphene/weights.safetensors"
+SCORES = "results/tiny/evaluation/graphene/scores.csv"
 # Seconds that no case may take, whatever hangs.
 LIMIT = 900
 
@@ -25,7 +25,7 @@ LIMIT = 900
 def jobs(workflow: Workflow, states: str = "all") -> list[dict[str, str]]:
     """Jobs that were submitted from a workflow's folder, oldest first."""
     columns = {"id": "%i", "state": "%T", "name": "%j", "rule": "%k", "partition": "%P"}
-    columns |= {"memory": "%m", "tasks": "%C", "gres": "%b", "folder": "%Z"}
+    columns |= {"memory": "%m", "tasks": "%C", "folder": "%Z"}
     command = ["squeue", "--noheader", f"--states={states}", "--format", "|".join(columns.values())]
     lines = subprocess.check_output(command, text=True).splitlines()
     rows = [dict(zip(columns, line.split("|"), strict=True)) for line in lines]
@@ -141,17 +141,21 @@ def test_what_no_node_can_serve_is_an_error(small, request_, message):
     assert [row["state"] for row in jobs(small)] == 3 * ["FAILED"]
 
 
-def test_training_on_two_devices_is_two_tasks_on_two_gpus(whole):
+def test_training_on_two_devices_is_two_tasks_on_two_gpus_and_is_judged_on_one(whole):
     # Nobody can compute on the cluster's GPUs: Slurm hands them out, and Lightning takes CPUs.
     (whole.folder / "two.yaml").write_text(
-        "studies: {graphene: {training: {accelerator: auto, devices: 2}}}"
+        "studies: {graphene: {training: {accelerator: auto, devices: 2}, "
+        "evaluation: {accelerator: auto}}}"
     )
     site = whole.folder / "profiles/slurm/site.yaml"
     site.write_text("gpu_partition: gpu\ngpu_model: fake\n")
     configs = ("--configfile", "config/tiny.yaml", "few.yaml", "two.yaml")
-    whole.run(*PROFILE, WEIGHTS, *configs, timeout=LIMIT)
-    row = of_rule(jobs(whole), "train")[-1]
-    assert (row["partition"], row["state"], row["tasks"]) == ("gpu", "COMPLETED", "2")
+    whole.run(*PROFILE, SCORES, *configs, timeout=LIMIT)
+    for rule, devices in (("train", 2), ("evaluate", 1)):
+        row = of_rule(jobs(whole), rule)[-1]
+        assert (row["partition"], row["state"], row["tasks"]) == ("gpu", "COMPLETED", str(devices))
+        shown = subprocess.check_output(["scontrol", "show", "job", row["id"]], text=True)
+        assert f"gpu:fake:{devices}\n" in shown
     log = (whole.folder / "logs/results/tiny/models/graphene/train.log").read_text()
     assert "srun --nodes=1 --ntasks=2" in log
     assert "MEMBER: 2/2" in log
