@@ -158,6 +158,8 @@ def predict_files(
     from latticework.materials import MATERIALS
 
     network, card = weights.load(weights_path)
+    if "frames" not in card["network"]:
+        raise InputError(f"{weights_path} reads diffraction patterns: use latticework peaks")
     fields, metadata = fields_of(pictures, card)
     shape = fields.shape[-2:]
     if scale_region is not None:

@@ -292,6 +292,13 @@ def test_unknown_study_names_those_there_are(tmp_path, honeycomb, capsys):
     assert "graphene" in capsys.readouterr().err
 
 
+def test_weights_for_patterns_do_not_read_micrographs(tmp_path, honeycomb, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", honeycomb[0])
+    arguments = ["predict", str(tmp_path / "a.tif"), "--study", "diffraction", "-o", "a.csv"]
+    assert main(arguments) == 2
+    assert "latticework peaks" in capsys.readouterr().err
+
+
 def test_published_weights_are_small_and_have_a_card():
     for path in MODELS.glob("*.safetensors"):
         assert path.stat().st_size <= 10e6
