@@ -4,8 +4,8 @@ import torch
 
 from latticework.analysis.map_scores import judge_maps
 from latticework.analysis.peak_detection import read_patterns, write_detection
+from latticework.hardware import best_device
 from latticework.inference.maps import predict_maps
-from latticework.inference.prediction import best_device
 from latticework.learning import weights
 from latticework.logs import tee
 from latticework.seeds import torch_seed

@@ -10,7 +10,7 @@ from latticework.analysis.tracking import track
 from latticework.datasets.fetch import fetch
 from latticework.datasets.movie import open_movie
 from latticework.datasets.registry import Dataset
-from latticework.inference.prediction import best_device
+from latticework.hardware import best_device
 from latticework.inference.scale import MOST_FRAMES, choose_sampling
 from latticework.inference.zone_axis import material_sampling
 from latticework.learning import weights

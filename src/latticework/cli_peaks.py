@@ -82,6 +82,7 @@ def find_peaks(
     from latticework.analysis.bragg import monte_carlo_peaks
     from latticework.datasets.patterns import check_pattern, read_patterns, saturated_share
     from latticework.datasets.read import PictureError
+    from latticework.hardware import best_device
     from latticework.inference.maps import sample_maps
     from latticework.inference.patterns import (
         disk,
@@ -90,7 +91,6 @@ def find_peaks(
         normalised,
         pattern_warnings,
     )
-    from latticework.inference.prediction import best_device
     from latticework.learning import weights
 
     opened = read_patterns(path)

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from latticework import config, shards
 from latticework.config import Range
+from latticework.hardware import resolved_precision
 from latticework.imaging.augmentation import wave_bank
 from latticework.learning import module as module_file
 from latticework.learning.data import load_wave_bank
@@ -25,7 +26,6 @@ from latticework.learning.module import (
 from latticework.learning.training import Recipe, train
 from latticework.learning.weights import WeightsError, load, save, take_over
 from latticework.networks.residual_unet import ResidualUNet
-from latticework.precision import resolved_precision
 
 BOX = 24.0
 NETWORK = {"name": "residual_unet", "frames": 1, "classes": 2, "features": 4, "depth": 1}

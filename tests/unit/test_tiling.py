@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latticework.inference.prediction import best_device, symmetric_softmax
+from latticework.hardware import best_device
+from latticework.inference.prediction import symmetric_softmax
 from latticework.inference.tiling import predict_tiled, tiles
 
 MULTIPLE = 8

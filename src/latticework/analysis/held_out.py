@@ -11,9 +11,10 @@ from ase import Atoms
 from tqdm import tqdm
 
 from latticework.config import Evaluation, Imaging, Inference
+from latticework.hardware import best_device
 from latticework.imaging.augmentation import WaveBank, fixed_microscope, series_intensity
 from latticework.imaging.detector import detect
-from latticework.inference.prediction import best_device, predict, working_sampling
+from latticework.inference.prediction import predict, working_sampling
 from latticework.learning import weights
 from latticework.learning.data import load_wave_bank
 from latticework.seeds import torch_seed

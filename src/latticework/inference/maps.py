@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from latticework.config_base import Precision
+from latticework.hardware import resolved_precision
 from latticework.networks.complex_layers import MonteCarloDropout
 from latticework.networks.folding import folded
 from latticework.networks.unet import MapNetwork
-from latticework.precision import resolved_precision
 from latticework.seeds import torch_seed
 
 

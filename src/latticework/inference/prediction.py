@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from latticework.config_base import Accelerator
+from latticework.hardware import best_device
 from latticework.imaging.normalisation import normalise
 from latticework.inference.scale import resample
 from latticework.inference.tiling import predict_tiled
@@ -17,19 +17,6 @@ def working_sampling(card: Mapping[str, Any]) -> float:
     """The pixel in Å at which a network reads pictures: the middle of what it was trained on."""
     limits = card["imaging"]["sampling"]
     return 0.5 * (limits["low"] + limits["high"])
-
-
-def best_device(accelerator: Accelerator = "auto") -> torch.device:
-    """Where networks predict: on the GPU if there is one, else, as on "cpu", on the CPU.
-
-    Raises RuntimeError for "gpu" where there is none.
-    """
-    there = torch.cuda.is_available()
-    if accelerator == "gpu" and not there:
-        raise RuntimeError(
-            "accelerator: gpu, but this machine or job has no GPU that torch can use"
-        )
-    return torch.device("cuda" if there and accelerator != "cpu" else "cpu")
 
 
 def symmetric_softmax(

@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader
 
 from latticework import config, config_diffraction, shards
 from latticework.config_base import Schedule
+from latticework.hardware import resolved_precision
 from latticework.learning import weights
 from latticework.learning.data import Steps, load_wave_bank
 from latticework.learning.map_module import MapModule
 from latticework.learning.module import ClassMapModule
 from latticework.learning.triplets import TripletShards
-from latticework.precision import resolved_precision
 
 VALIDATION_BATCHES = 4
 
