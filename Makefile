@@ -28,8 +28,8 @@ demo: setup
 	$(RUN) snakemake --cores $(CORES) --configfile config/tiny.yaml --quiet progress
 	$(RUN) snakemake --cores 1 --configfile config/tiny.yaml --quiet all --report results/tiny/report.html
 	@echo
-	@echo "Atoms on a real micrograph: results/tiny/figures/graphene/fig6_peaks.png"
-	@echo "All figures:                results/tiny/figures/graphene/"
+	@echo "Atoms in a real micrograph: results/tiny/figures/graphene/graphene_dtu_hole/probability.png"
+	@echo "All figures:                results/tiny/figures/"
 	@echo "Report, for a browser:      results/tiny/report.html"
 
 test: setup lint

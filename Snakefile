@@ -8,19 +8,19 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
+include: "rules/studies.smk"
+include: "rules/report.smk"
 include: "rules/datasets.smk"
 include: "rules/structures.smk"
 include: "rules/simulation.smk"
 include: "rules/training.smk"
 include: "rules/inference.smk"
-include: "rules/analysis.smk"
+include: "rules/analysis/atoms.smk"
+include: "rules/analysis/diffraction.smk"
+include: "rules/analysis/movies.smk"
 include: "rules/evaluation.smk"
-include: "rules/evaluation_diffraction.smk"
-include: "rules/movies.smk"
 include: "rules/figures.smk"
-include: "rules/figures_particles.smk"
-include: "rules/figures_diffraction.smk"
-include: "rules/provenance.smk"
 
 
 report: "report/workflow.rst"
@@ -30,10 +30,14 @@ rule all:
     default_target: True
     input:
         RESULT_FILES,
-        f"{RESULTS}/manifest.json",
+        "<results>/manifest.json",
 
 
 # Everything up to the trained networks: what a GPU node is needed for.
 rule networks:
     input:
-        expand(f"{RESULTS}/models/{{study}}/weights.safetensors", study=STUDIES),
+        [
+            f"<results>/models/{study}/{network}/weights.safetensors"
+            for study, row in CONFIG.studies.items()
+            for network in row.trained
+        ],

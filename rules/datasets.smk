@@ -1,44 +1,49 @@
-# Real pictures: fetch, verify, read, calibrate.
+# Real data: fetch, verify, read, calibrate. All runs share them.
 
 
 rule fetch:
-    input:
-        code=source_of("fetch.py"),
     output:
-        directory(f"{RESULTS}/sources/{{dataset}}"),
+        directory("<shared>/sources/{dataset}"),
     log:
-        f"logs/{RESULTS}/sources/{{dataset}}.log",
+        "logs/<shared>/sources/{dataset}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/fetch/{{dataset}}.tsv"
+        "benchmarks/<shared>/fetch/{dataset}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=memory(200),
         runtime=minutes(20),
     params:
+        code=code_of("datasets/fetch.py"),
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
         missing_data=CONFIG.missing_data,
+    message:
+        "Fetch and verify {wildcards.dataset}"
     script:
-        "../scripts/fetch.py"
+        "../scripts/datasets/fetch.py"
 
 
 rule calibrate:
     input:
-        source=f"{RESULTS}/sources/{{dataset}}",
-        code=source_of("calibrate.py"),
+        source="<shared>/sources/{dataset}",
     output:
-        f"{RESULTS}/datasets/{{dataset}}.h5",
+        "<shared>/datasets/{dataset}.h5",
     log:
-        f"logs/{RESULTS}/datasets/{{dataset}}.log",
+        "logs/<shared>/datasets/{dataset}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/calibrate/{{dataset}}.tsv"
+        "benchmarks/<shared>/calibrate/{dataset}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=memory(200),
         runtime=minutes(5),
     params:
+        code=code_of("inference/calibrate.py", "calibrate", "material"),
         entry=lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json"),
-        generator=lambda wildcards: generator_of(REGISTRY[wildcards.dataset].study),
+        material=material,
+        function=function("calibrate"),
+    message:
+        "Read {wildcards.dataset} and calibrate it"
     script:
-        "../scripts/calibrate.py"
+        "../scripts/inference/calibrate.py"

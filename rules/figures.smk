@@ -1,368 +1,263 @@
-# Tables → figures, each with the table it was drawn from. The PNGs make the report.
+# Tables → figures, each with the table it was drawn from. A row is a figure: what it is drawn from,
+# what decides how, and the memory that drawing takes (MB).
+
+EVALUATION = "<results>/evaluation/{study}/"
+ANALYSIS = "<results>/analysis/{dataset}/{study}/"
+MAPS = {
+    "dataset": "<shared>/datasets/{dataset}.h5",
+    "class_maps": "<results>/inference/{dataset}/{study}.h5",
+}
+PATTERNS = {
+    "patterns": f"{EVALUATION}patterns.h5",
+    "table": f"{EVALUATION}patterns.csv",
+}
 
 
-rule figure_structures:
-    input:
-        code=source_of("figure_structures.py"),
-    output:
-        svg=f"{FIGURES}fig4_structures.svg",
-        png=in_report(
-            "fig4_structures",
-            "structures",
-            "1 Training",
-            "Madsen 2018, Fig. 4",
-            "How a training structure is made",
-        ),
-        csv=f"{FIGURES}fig4_structures.csv",
-    log:
-        f"logs/{FIGURES}fig4_structures.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_structures/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        parameters=lookup_study("structures/parameters"),
-        seed=CONFIG.seed,
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_structures.py"
+def registry(key):
+    """What the registry says of a rule's data set."""
+    return lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json")[key]
 
 
-rule figure_training_example:
-    input:
-        structures=f"{RESULTS}/structures/{{study}}/heldout-0000.extxyz",
-        waves=f"{RESULTS}/simulations/{{study}}/heldout-0000.h5",
-        weights=weights_for("evaluation"),
-        bounds=f"{RESULTS}/evaluation/{{study}}/bounds.csv",
-        code=source_of("figure_training_example.py"),
-    output:
-        svg=f"{FIGURES}fig5_training.svg",
-        png=in_report(
-            "fig5_training",
-            "training_example",
-            "1 Training",
-            "Madsen 2018, Fig. 5",
-            "One lesson: structure, picture, truth, prediction",
-        ),
-        csv=f"{FIGURES}fig5_training.csv",
-    log:
-        f"logs/{FIGURES}fig5_training.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_training_example/{{study}}.tsv"
-    conda:
-        "../envs/learning.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        evaluation=lookup_study("evaluation"),
-        tile=lookup_study("inference/tile"),
-        overlap=lookup_study("inference/overlap"),
-        symmetries=lookup_study("inference/symmetries"),
-        seed=CONFIG.seed,
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_training_example.py"
+def compared(wildcards):
+    """The study that another is compared with, and that one."""
+    return [study_of(wildcards).compared_with, wildcards.study]
 
 
-rule figure_training_curve:
-    input:
-        log=f"{RESULTS}/models/{{study}}/training.csv",
-        code=source_of("figure_training_curve.py"),
-    output:
-        svg=f"{FIGURES}training_curve.svg",
-        png=in_report(
-            "training_curve",
-            "training_curve",
-            "1 Training",
-            "training curve",
-            "Loss against step",
-        ),
-        csv=f"{FIGURES}training_curve.csv",
-    log:
-        f"logs/{FIGURES}training_curve.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_training_curve/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        loss=lookup_study("training/loss"),
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_training_curve.py"
+def each_compared(path):
+    """Input function: a file of both studies that are compared on a data set."""
+    return lambda wildcards: [
+        path.format(study=study, dataset=wildcards.dataset)
+        for study in compared(wildcards)
+    ]
 
 
-rule figure_dose:
-    input:
-        scores=f"{RESULTS}/evaluation/{{study}}/scores.csv",
-        bounds=f"{RESULTS}/evaluation/{{study}}/bounds.csv",
-        code=source_of("figure_dose.py"),
-    output:
-        svg=f"{FIGURES}dose.svg",
-        png=in_report(
-            "dose",
-            "dose",
-            "2 Scores",
-            "scores against dose",
-            "Network beside the physical limit",
-        ),
-        csv=f"{FIGURES}dose.csv",
-    log:
-        f"logs/{FIGURES}dose.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_dose/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        radius=lookup_study("evaluation/radius"),
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_dose.py"
+def unlike(path):
+    """Input function: a file of each of the study's data sets that show something else."""
+    return lambda wildcards: [
+        path.format(dataset=dataset, study=wildcards.study)
+        for dataset in study_of(wildcards).datasets
+        if REGISTRY[dataset].role == "out_of_distribution"
+    ]
 
 
-rule figure_peaks:
-    input:
-        dataset=f"{RESULTS}/datasets/{HOLE}.h5",
-        maps=f"{RESULTS}/inference/{HOLE}/{{study}}.h5",
-        candidates=f"{RESULTS}/analysis/{HOLE}/{{study}}/candidates.csv",
-        code=source_of("figure_peaks.py"),
-    output:
-        svg=f"{FIGURES}fig6_peaks.svg",
-        png=in_report(
-            "fig6_peaks",
-            "peaks",
-            "3 Real pictures",
-            "Madsen 2018, Fig. 6",
-            "Atoms at an edge, by probability",
-        ),
-        csv=f"{FIGURES}fig6_peaks.csv",
-    log:
-        f"logs/{FIGURES}fig6_peaks.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_peaks/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        # px of the picture: clean sheet, its torn edge, and what lies on it.
-        region=(80, 190, 430, 540),
-        cutoffs=(0.01, 0.5),
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_peaks.py"
+def meaningful(wildcards):
+    """Whether a figure's numbers mean something: the run's do, or published weights made them."""
+    study = study_of(wildcards)
+    real = hasattr(wildcards, "dataset")
+    return (
+        CONFIG.meaningful or real and study.networks[study.reader].weights is not None
+    )
 
 
-rule figure_strain:
-    input:
-        dataset=f"{RESULTS}/datasets/{HOLE}.h5",
-        maps=f"{RESULTS}/inference/{HOLE}/{{study}}.h5",
-        strain=f"{RESULTS}/analysis/{HOLE}/{{study}}/strain.csv",
-        bonds=f"{RESULTS}/analysis/{HOLE}/{{study}}/bonds.csv",
-        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
-        code=source_of("figure_strain.py"),
-    output:
-        svg=f"{FIGURES}fig7_strain.svg",
-        png=in_report(
-            "fig7_strain",
-            "strain",
-            "3 Real pictures",
-            "Madsen 2018, Fig. 7",
-            "Bonds and strain",
-        ),
-        csv=f"{FIGURES}fig7_strain.csv",
-    log:
-        f"logs/{FIGURES}fig7_strain.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_strain/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        dataset=HOLE,
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_strain.py"
+def best_methods(wildcards):
+    """The baseline and the network that the figure of detected peaks shows."""
+    study = study_of(wildcards)
+    return [study.evaluation.baselines[0], study.evaluation.shown or study.scored[0]]
 
 
-rule figure_defect:
-    input:
-        dataset=f"{RESULTS}/datasets/{FLOWER}.h5",
-        maps=f"{RESULTS}/inference/{FLOWER}/{{study}}.h5",
-        strain=f"{RESULTS}/analysis/{FLOWER}/{{study}}/strain.csv",
-        bonds=f"{RESULTS}/analysis/{FLOWER}/{{study}}/bonds.csv",
-        code=source_of("figure_defect.py"),
-    output:
-        svg=f"{FIGURES}flower.svg",
-        png=in_report(
-            "flower",
-            "defect",
-            "3 Real pictures",
-            "flower defect",
-            "Rings of five and seven",
-        ),
-        csv=f"{FIGURES}flower.csv",
-    log:
-        f"logs/{FIGURES}flower.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_defect/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_defect.py"
+def each_best(file):
+    """Input function: a file of each of these."""
+    return lambda wildcards: [
+        f"<results>/evaluation/{wildcards.study}/{method}/{file}"
+        for method in best_methods(wildcards)
+    ]
 
 
-rule figure_contamination:
-    input:
-        dataset=f"{RESULTS}/datasets/{CONTAMINATION}.h5",
-        maps=f"{RESULTS}/inference/{CONTAMINATION}/{{study}}.h5",
-        atoms=f"{RESULTS}/analysis/{CONTAMINATION}/{{study}}/atoms.csv",
-        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
-        code=source_of("figure_contamination.py"),
-    output:
-        svg=f"{FIGURES}contamination_{{page}}.svg",
-        png=in_report(
-            "contamination_{page}",
-            "contamination",
-            "3 Real pictures",
-            "contamination, page {page}",
-            "Detections and hand masks",
-        ),
-        csv=f"{FIGURES}contamination_{{page}}.csv",
-    log:
-        f"logs/{FIGURES}contamination_{{page}}.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_contamination/{{study}}/{{page}}.tsv"
-    wildcard_constraints:
-        page=r"\d+",
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        dataset=CONTAMINATION,
-        numbers=lambda wildcards: (
-            (int(wildcards.page) - 1) * PICTURES_A_PAGE,
-            int(wildcards.page) * PICTURES_A_PAGE,
-        ),
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_contamination.py"
+DRAWN = {
+    "construction": {
+        "input": {"construction": "<results>/structures/{study}/construction.h5"},
+    },
+    "training_example": {
+        "input": {"example": f"{EVALUATION}training_example.h5"},
+    },
+    "particles": {
+        "input": {"examples": f"{EVALUATION}examples.h5"},
+        "memory": 750,
+    },
+    "training_curve": {
+        "input": {
+            "logs": each_network(
+                "<results>/models/{study}/{network}/training.csv",
+                lambda study: study.trained,
+            )
+        },
+        "params": {"networks": lambda wildcards: study_of(wildcards).trained},
+    },
+    "dose": {
+        "input": {
+            "scores": each_network(
+                f"{EVALUATION}{{network}}/scores.csv", lambda s: s.scored[:1]
+            ),
+            "bounds": f"{EVALUATION}bounds.csv",
+        },
+        "params": {"material": material},
+        "uses": ("material",),
+    },
+    "probability": {
+        "input": MAPS | {"candidates": f"{ANALYSIS}candidates.csv"},
+        "params": {"region": registry("figure_region"), "cutoffs": (0.01, 0.5)},
+    },
+    "strain": {
+        "input": MAPS
+        | {
+            "strain": f"{ANALYSIS}strain.csv",
+            "bonds": f"{ANALYSIS}bonds.csv",
+            "checks": f"{EVALUATION}real_images.csv",
+        },
+        "params": {
+            "dataset": lambda wildcards: wildcards.dataset,
+            "material": material,
+        },
+        "uses": ("material",),
+    },
+    "defect": {
+        "input": MAPS
+        | {
+            key: f"{ANALYSIS}{key}.csv"
+            for key in ("strain", "bonds", "rings", "reference")
+        },
+    },
+    "contamination": {
+        "input": MAPS
+        | {"atoms": f"{ANALYSIS}atoms.csv", "checks": f"{EVALUATION}real_images.csv"},
+        "params": {"dataset": lambda wildcards: wildcards.dataset},
+        "memory": 750,
+    },
+    "contamination_densities": {
+        "input": {
+            "dataset": "<shared>/datasets/{dataset}.h5",
+            "checks": f"{EVALUATION}real_images.csv",
+        },
+        "params": {
+            "dataset": lambda wildcards: wildcards.dataset,
+            "material": material,
+        },
+        "uses": ("material",),
+    },
+    "out_of_distribution": {
+        "input": {
+            "datasets": unlike("<shared>/datasets/{dataset}.h5"),
+            "class_maps": unlike("<results>/inference/{dataset}/{study}.h5"),
+            "atoms": unlike(f"{ANALYSIS}atoms.csv"),
+            "frames": unlike(f"{ANALYSIS}frames.csv"),
+        },
+    },
+    "columns": {
+        "input": MAPS | {"atoms": f"{ANALYSIS}atoms.csv"},
+        "params": {"outlines": registry("outlines")},
+        "memory": 750,
+    },
+    "comparison": {
+        "input": {
+            "dataset": "<shared>/datasets/{dataset}.h5",
+            "class_maps": each_compared("<results>/inference/{dataset}/{study}.h5"),
+            "atoms": each_compared(f"{ANALYSIS}atoms.csv"),
+            "checks": each_compared(f"{EVALUATION}real_images.csv"),
+        },
+        "params": {
+            "studies": compared,
+            "dataset": lambda wildcards: wildcards.dataset,
+            "outlines": registry("outlines"),
+        },
+        "memory": 750,
+    },
+    "dynamics": {
+        "input": {
+            file.split(".")[0]: each_movie(
+                f"<results>/analysis/{{movie}}/{{study}}/{file}", real=True
+            )
+            for file in ("mean.h5", "sites.csv", "rates.csv")
+        },
+        "params": {
+            "titles": lambda wildcards: [
+                *(
+                    study_of(wildcards).movies.simulated[movie].title
+                    for movie in study_of(wildcards).movies.scored
+                ),
+                *(
+                    REGISTRY[movie].title
+                    for movie in study_of(wildcards).movies.datasets
+                ),
+            ]
+        },
+        "memory": 750,
+    },
+    "counting": {
+        "input": {"example": f"{EVALUATION}counting_example.h5"},
+        "memory": 750,
+    },
+    "counting_errors_in_place": {
+        "input": {"example": f"{EVALUATION}counting_example.h5"},
+        "memory": 750,
+    },
+    "counting_dose": {
+        "input": {
+            "errors": f"{EVALUATION}errors.csv",
+            "bounds": f"{EVALUATION}count_bounds.csv",
+        },
+    },
+    "reliability": {
+        "input": {
+            key: f"{EVALUATION}{key}.csv"
+            for key in ("errors", "confusion", "reliability")
+        },
+    },
+    "skipped": {
+        "input": {"datasets": each_dataset("<shared>/datasets/{dataset}.h5")},
+        "params": {"names": leaf("datasets")},
+    },
+    "crystals": {
+        "input": {"structures": shards_of("structures", "extxyz", "train")},
+    },
+    "triplets": {
+        "input": {"patterns": "<results>/simulations/{study}/heldout-0000.h5"},
+        "memory": 1200,
+    },
+    "detection": {
+        "input": PATTERNS
+        | {"scores": each_best("scores.csv"), "details": each_best("details.h5")},
+        "params": {"methods": best_methods, "radius": leaf("evaluation/radius")},
+        "memory": 1500,
+    },
+    "accuracy": {"input": {"accuracy": f"{EVALUATION}accuracy.csv"}},
+    "table1": {
+        "input": {
+            "table1": f"{EVALUATION}table1.csv",
+            "comparison": f"{EVALUATION}comparison.csv",
+            "published": "report/table1_published.csv",
+        },
+    },
+    "bragg_peaks": {
+        "input": {"peaks": "<results>/inference/{dataset}/{study}.h5"},
+        "memory": 750,
+    },
+}
 
+for name, row in DRAWN.items():
+    place = f"{folder_of(name)}{name}"
 
-rule figure_contamination_densities:
-    input:
-        dataset=f"{RESULTS}/datasets/{CONTAMINATION}.h5",
-        checks=f"{RESULTS}/evaluation/{{study}}/real_pictures.csv",
-        code=source_of("figure_contamination_densities.py"),
-    output:
-        svg=f"{FIGURES}contamination_densities.svg",
-        png=in_report(
-            "contamination_densities",
-            "contamination_densities",
-            "3 Real pictures",
-            "contamination, all pictures",
-            "Detections per nm² inside and outside of the masks",
-        ),
-        csv=report(
-            f"{FIGURES}contamination_densities.csv",
-            caption="../report/contamination_densities.rst",
-            category=lambda wildcards: CONFIG.studies[wildcards.study].title,
-            subcategory="3 Real pictures",
-            labels=figure_label("contamination, table", "The same as numbers"),
-        ),
-    log:
-        f"logs/{FIGURES}contamination_densities.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_contamination_densities/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        dataset=CONTAMINATION,
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_contamination_densities.py"
-
-
-rule figure_out_of_distribution:
-    input:
-        datasets=others_at("datasets", "{dataset}.h5"),
-        maps=others_at("inference", "{dataset}/{study}.h5"),
-        atoms=others_at("analysis", "{dataset}/{study}/atoms.csv"),
-        frames=others_at("analysis", "{dataset}/{study}/frames.csv"),
-        code=source_of("figure_out_of_distribution.py"),
-    output:
-        svg=f"{FIGURES}out_of_distribution.svg",
-        png=in_report(
-            "out_of_distribution",
-            "out_of_distribution",
-            "3 Real pictures",
-            "something else",
-            "Pictures that are not graphene",
-        ),
-        csv=f"{FIGURES}out_of_distribution.csv",
-    log:
-        f"logs/{FIGURES}out_of_distribution.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_out_of_distribution/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        meaningful=CONFIG.meaningful,
-    script:
-        "../scripts/figure_out_of_distribution.py"
-
-
-rule figure_skipped:
-    input:
-        datasets=lambda wildcards: expand(
-            f"{RESULTS}/datasets/{{dataset}}.h5",
-            dataset=CONFIG.studies[wildcards.study].datasets,
-        ),
-        code=source_of("figure_skipped.py"),
-    output:
-        csv=f"{FIGURES}skipped.csv",
-        html=report(
-            f"{FIGURES}skipped.html",
-            caption="../report/skipped.rst",
-            category=lambda wildcards: CONFIG.studies[wildcards.study].title,
-            subcategory="4 Data",
-            labels=figure_label("skipped datasets", "What could not be had, and why"),
-        ),
-    log:
-        f"logs/{FIGURES}skipped.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/figure_skipped/{{study}}.tsv"
-    conda:
-        "../envs/figures.yaml"
-    resources:
-        mem_mb=memory(400),
-        runtime=minutes(5),
-    params:
-        names=lookup_study("datasets"),
-    script:
-        "../scripts/figure_skipped.py"
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            **row["input"],
+        output:
+            **figure(name),
+        log:
+            f"logs/{place}.log",
+        benchmark:
+            f"benchmarks/<results>/figure_{name}/{place.removeprefix('<results>/figures/')}.tsv"
+        conda:
+            "../envs/figures.yaml"
+        resources:
+            mem_mb=memory(row.get("memory", 400)),
+            runtime=minutes(5),
+        params:
+            **row.get("params", {}),
+            name=name,
+            code=code_of(f"figures/{name}.py", *row.get("uses", ())),
+            meaningful=meaningful,
+        message:
+            f"Draw {name.replace('_', ' ')} of {{wildcards}}"
+        script:
+            "../scripts/figures/{params.name}.py"

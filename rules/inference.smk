@@ -1,26 +1,30 @@
-# Pictures → probability maps.
+# Real data → class maps, or Bragg peaks of a scan.
 
 
 rule predict:
     input:
-        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
-        weights=weights_for("inference"),
-        code=source_of("predict.py"),
+        dataset="<shared>/datasets/{dataset}.h5",
+        source="<shared>/sources/{dataset}",
+        weights=WEIGHTS_OF_READER,
     output:
-        f"{RESULTS}/inference/{{dataset}}/{{study}}.h5",
+        "<results>/inference/{dataset}/{study}.h5",
     log:
-        f"logs/{RESULTS}/inference/{{dataset}}/{{study}}.log",
+        "logs/<results>/inference/{dataset}/{study}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/predict/{{dataset}}/{{study}}.tsv"
+        "benchmarks/<results>/predict/{dataset}/{study}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=memory(1750),
         runtime=minutes(20),
     params:
-        tile=lookup_study("inference/tile"),
-        overlap=lookup_study("inference/overlap"),
-        symmetries=lookup_study("inference/symmetries"),
+        code=code_of("inference/predict.py", "predict", "reader"),
+        function=function("predict"),
+        settings=lambda wildcards: leaves(
+            "inference", *study_of(wildcards).kind.predict_with
+        )(wildcards),
         run=CONFIG.run,
+    message:
+        "Read {wildcards.dataset} with the network of {wildcards.study}"
     script:
-        "../scripts/predict.py"
+        "../scripts/inference/predict.py"

@@ -1,53 +1,30 @@
-# Atoms → exit waves, in shards.
+# Atoms → exit waves or diffraction patterns, in shards.
 
 
-rule exit_waves:
+rule simulate:
     input:
-        structures=f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
-        code=source_of("exit_waves.py"),
+        structures="<results>/structures/{study}/{split}-{number}.extxyz",
     output:
-        f"{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.h5",
+        "<results>/simulations/{study}/{split}-{number}.h5",
     log:
-        f"logs/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.log",
+        "logs/<results>/simulations/{study}/{split}-{number}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/exit_waves/{{study}}/{{kind}}-{{number}}.tsv"
+        "benchmarks/<results>/simulate/{study}/{split}-{number}.tsv"
     conda:
         "../envs/simulation.yaml"
     resources:
-        mem_mb=memory(400),
-        runtime=minutes(10),
-        gpu=lambda wildcards: int(
-            CONFIG.studies[wildcards.study].simulation.device == "gpu"
-        ),
-    params:
-        simulation=lookup_study("simulation"),
-        run=CONFIG.run,
-    script:
-        "../scripts/exit_waves.py"
-
-
-rule diffraction:
-    input:
-        structures=f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
-        code=source_of("diffraction.py"),
-    output:
-        f"{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.h5",
-    log:
-        f"logs/{RESULTS}/simulations/{{study}}/{{kind}}-{{number}}.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/diffraction/{{study}}/{{kind}}-{{number}}.tsv"
-    wildcard_constraints:
-        study=one_of(DIFFRACTION_STUDIES),
-    conda:
-        "../envs/simulation.yaml"
-    resources:
-        mem_mb=memory(3000),
+        mem_mb=lambda wildcards, attempt: memory(
+            study_of(wildcards).kind.simulation_memory
+        )(wildcards, attempt),
         runtime=minutes(15),
-        gpu=lambda wildcards: int(
-            CONFIG.studies[wildcards.study].simulation.device == "gpu"
-        ),
+        gpu=0,
     params:
-        simulation=lookup_study("simulation"),
+        code=code_of("simulation/simulate.py", "simulate"),
+        function=function("simulate"),
+        parameters=leaf("simulation"),
+        classes=classes,
         run=CONFIG.run,
+    message:
+        "Simulate {wildcards.study}, {wildcards.split} {wildcards.number}"
     script:
-        "../scripts/diffraction.py"
+        "../scripts/simulation/simulate.py"

@@ -3,50 +3,50 @@
 
 rule structures:
     input:
-        code=source_of("structures.py"),
+        # Crystals to draw from, say; most generators need no file.
+        lambda wildcards: getattr(
+            study_of(wildcards).structures.parameters, "files", []
+        ),
     output:
-        f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
+        "<results>/structures/{study}/{split}-{number}.extxyz",
     log:
-        f"logs/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.log",
+        "logs/<results>/structures/{study}/{split}-{number}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.tsv"
+        "benchmarks/<results>/structures/{study}/{split}-{number}.tsv"
     conda:
-        "../envs/simulation.yaml"
-    resources:
-        mem_mb=memory(150),
-        runtime=minutes(5),
-    params:
-        generator=lookup_study("structures/generator"),
-        parameters=lookup_study("structures/parameters"),
-        indices=shard_indices,
-        seed=CONFIG.seed,
-    script:
-        "../scripts/structures.py"
-
-
-rule crystals:
-    input:
-        frozen=lambda wildcards: CONFIG.studies[
-            wildcards.study
-        ].structures.parameters.frozen
-        or [],
-        code=source_of("crystals.py"),
-    output:
-        f"{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.extxyz",
-    log:
-        f"logs/{RESULTS}/structures/{{study}}/{{kind}}-{{number}}.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/crystals/{{study}}/{{kind}}-{{number}}.tsv"
-    wildcard_constraints:
-        study=one_of(DIFFRACTION_STUDIES),
-    conda:
-        "../envs/crystals.yaml"
+        "../envs/structures.yaml"
     resources:
         mem_mb=memory(160),
         runtime=minutes(5),
     params:
-        parameters=lookup_study("structures/parameters"),
-        indices=shard_indices,
+        name="structures",
+        code=code_of("structures/structures.py", "generator", "material"),
+        generator=leaf("structures/generator"),
+        material=material,
+        parameters=leaf("structures/parameters"),
+        indices=lambda wildcards: study_of(wildcards).indices(
+            wildcards.split, int(wildcards.number)
+        ),
         seed=CONFIG.seed,
+    message:
+        "Grow structures of {wildcards.study}, {wildcards.split} {wildcards.number}"
     script:
-        "../scripts/crystals.py"
+        "../scripts/structures/{params.name}.py"
+
+
+use rule structures as construction with:
+    input:
+        [],
+    output:
+        "<results>/structures/{study}/construction.h5",
+    log:
+        "logs/<results>/structures/{study}/construction.log",
+    benchmark:
+        "benchmarks/<results>/construction/{study}.tsv"
+    localrule: True
+    params:
+        name="construction",
+        code=code_of("structures/construction.py", "generator", "material"),
+        indices=None,
+    message:
+        "Keep the steps in which a structure of {wildcards.study} is made"

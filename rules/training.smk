@@ -1,146 +1,87 @@
-# Waves or patterns → network. Pictures are made anew for every step, on the training device.
+# Shards → networks. Images and patterns are made anew for every step, on the training device.
 
 
 rule train:
     input:
-        waves=shards_of("simulations", "h5", "train"),
-        held_out=shards_of("simulations", "h5", "heldout"),
-        start=lambda wildcards: training(wildcards).start or [],
-        code=source_of("train.py"),
+        simulations=shards_of("simulations", "h5", "train"),
+        # The loss on one shard is watched; no decision rests on it.
+        held_out="<results>/simulations/{study}/heldout-0000.h5",
+        start=lambda wildcards: study_of(wildcards).training.start or [],
     output:
-        weights=f"{RESULTS}/models/{{study}}/weights.safetensors",
-        card=f"{RESULTS}/models/{{study}}/model.json",
-        log=f"{RESULTS}/models/{{study}}/training.csv",
+        weights="<results>/models/{study}/{network}/weights.safetensors",
+        card="<results>/models/{study}/{network}/model.json",
+        log="<results>/models/{study}/{network}/training.csv",
     log:
-        f"logs/{RESULTS}/models/{{study}}/train.log",
+        "logs/<results>/models/{study}/{network}/train.log",
     benchmark:
-        f"benchmarks/{RESULTS}/train/{{study}}.tsv"
+        "benchmarks/<results>/train/{study}/{network}.tsv"
     conda:
         "../envs/learning.yaml"
-    # On one node; the processes of several devices share them.
-    threads: lambda wildcards: training(wildcards).threads * training(wildcards).devices
+    # Of each process; GPUs and nodes are set in the profile (docs/cluster.md).
+    threads: 1
     resources:
         mem_mb=memory(3750),
         runtime=minutes(480),
-        # Of all nodes together, as Slurm counts them.
-        gpu=lambda wildcards: (
-            0 if training(wildcards).accelerator == "cpu" else processes(wildcards)
+        gpu=0,
+        nodes=1,
+        cpus_per_task=lambda wildcards, threads: threads,
+    params:
+        name="train",
+        code=code_of("training/train.py", "source", "network"),
+        function=function("source"),
+        recipe=lambda wildcards: recipe(
+            wildcards.study,
+            study_of(wildcards),
+            wildcards.network,
+            CONFIG.seed,
+            classes(wildcards),
         ),
-        nodes=lambda wildcards: training(wildcards).nodes,
-        cpus_per_task=lambda wildcards: training(wildcards).threads,
-        # More than one process: Slurm reserves a task each, and the script starts them by srun.
-        tasks=lambda wildcards: several(processes(wildcards)),
-        tasks_per_gpu=lambda wildcards: several(processes(wildcards)) and 1,
-        mpi=lambda wildcards: several(processes(wildcards)) and "srun",
-    params:
-        structures=lookup_study("structures"),
-        simulation=lookup_study("simulation"),
-        imaging=lookup_study("imaging"),
-        network=lookup_study("network"),
-        training=lookup_study("training"),
-        seed=CONFIG.seed,
+    message:
+        "Train {wildcards.network} of {wildcards.study}"
     script:
-        "../scripts/train.py"
+        "../scripts/training/{params.name}.py"
 
 
-rule train_maps:
+# Not part of `all`: ask for it by name; its result is a suggested configuration.
+use rule train as tune_worker with:
     input:
-        patterns=shards_of("simulations", "h5", "train"),
-        held_out=shards_of("simulations", "h5", "heldout"),
-        start=lambda wildcards: training(wildcards).start or [],
-        code=source_of("train_maps.py"),
+        simulations=shards_of("simulations", "h5", "train"),
     output:
-        weights=f"{RESULTS}/models/{{study}}/{{network}}/weights.safetensors",
-        card=f"{RESULTS}/models/{{study}}/{{network}}/model.json",
-        log=f"{RESULTS}/models/{{study}}/{{network}}/training.csv",
+        "<results>/tuning/{study}/{network}/worker-{number}.csv",
     log:
-        f"logs/{RESULTS}/models/{{study}}/{{network}}/train.log",
+        "logs/<results>/tuning/{study}/{network}/worker-{number}.log",
     benchmark:
-        f"benchmarks/{RESULTS}/train_maps/{{study}}/{{network}}.tsv"
-    wildcard_constraints:
-        study=one_of(DIFFRACTION_STUDIES),
-    conda:
-        "../envs/learning.yaml"
-    # On one node; the processes of several devices share them.
-    threads: lambda wildcards: training(wildcards).threads * training(wildcards).devices
-    resources:
-        mem_mb=memory(3750),
-        runtime=minutes(480),
-        # Of all nodes together, as Slurm counts them.
-        gpu=lambda wildcards: (
-            0 if training(wildcards).accelerator == "cpu" else processes(wildcards)
-        ),
-        nodes=lambda wildcards: training(wildcards).nodes,
-        cpus_per_task=lambda wildcards: training(wildcards).threads,
-        # More than one process: Slurm reserves a task each, and the script starts them by srun.
-        tasks=lambda wildcards: several(processes(wildcards)),
-        tasks_per_gpu=lambda wildcards: several(processes(wildcards)) and 1,
-        mpi=lambda wildcards: several(processes(wildcards)) and "srun",
+        "benchmarks/<results>/tune_worker/{study}/{network}-{number}.tsv"
     params:
-        structures=lookup_study("structures"),
-        simulation=lookup_study("simulation"),
-        imaging=lookup_study("imaging"),
-        row=lookup_study("networks/{network}"),
-        training=lookup_study("training"),
-        seed=CONFIG.seed,
-    script:
-        "../scripts/train_maps.py"
-
-
-# Asked for by name, not a part of a run: its result is a configuration.
-rule tune_worker:
-    input:
-        patterns=shards_of("simulations", "h5", "train"),
-        code=source_of("tune_worker.py"),
-    output:
-        f"{RESULTS}/tuning/{{study}}/{{network}}/worker-{{number}}.csv",
-    log:
-        f"logs/{RESULTS}/tuning/{{study}}/{{network}}/worker-{{number}}.log",
-    benchmark:
-        f"benchmarks/{RESULTS}/tune_worker/{{study}}/{{network}}-{{number}}.tsv"
-    wildcard_constraints:
-        study=one_of(DIFFRACTION_STUDIES),
-    conda:
-        "../envs/learning.yaml"
-    threads: lambda wildcards: training(wildcards).threads
-    resources:
-        mem_mb=memory(3750),
-        runtime=minutes(480),
-        gpu=lambda wildcards: int(training(wildcards).accelerator != "cpu"),
-        cpus_per_task=lambda wildcards: training(wildcards).threads,
-    params:
-        structures=lookup_study("structures"),
-        simulation=lookup_study("simulation"),
-        imaging=lookup_study("imaging"),
-        row=lookup_study("networks/{network}"),
-        training=lookup_study("training"),
-        tuning=lookup_study("tuning"),
-        journal=f"{RESULTS}/tuning/{{study}}/{{network}}/journal.log",
-        seed=CONFIG.seed,
-    script:
-        "../scripts/tune_worker.py"
+        name="tune_worker",
+        code=code_of("training/tune_worker.py", "source", "network"),
+        tuning=leaf("tuning"),
+    message:
+        "Try parameters of {wildcards.network} of {wildcards.study}"
 
 
 rule tune:
     input:
-        tables=lambda wildcards: expand(
-            f"{RESULTS}/tuning/{{{{study}}}}/{{{{network}}}}/worker-{{number:04d}}.csv",
-            number=range(CONFIG.studies[wildcards.study].tuning.workers),
-        ),
-        code=source_of("tune.py"),
+        tables=lambda wildcards: [
+            f"<results>/tuning/{wildcards.study}/{wildcards.network}/worker-{number:04d}.csv"
+            for number in range(study_of(wildcards).tuning.workers)
+        ],
     output:
-        table=f"{RESULTS}/tuning/{{study}}/{{network}}/trials.csv",
-        best=f"{RESULTS}/tuning/{{study}}/{{network}}/best.yaml",
+        table="<results>/tuning/{study}/{network}/trials.csv",
+        best="<results>/tuning/{study}/{network}/best.yaml",
     log:
-        f"logs/{RESULTS}/tuning/{{study}}/{{network}}/tune.log",
+        "logs/<results>/tuning/{study}/{network}/tune.log",
     benchmark:
-        f"benchmarks/{RESULTS}/tune/{{study}}/{{network}}.tsv"
-    wildcard_constraints:
-        study=one_of(DIFFRACTION_STUDIES),
+        "benchmarks/<results>/tune/{study}/{network}.tsv"
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=memory(400),
         runtime=minutes(5),
+    params:
+        code=code_of("training/tune.py"),
+        tuning=leaf("tuning"),
+    message:
+        "Choose the best parameters of {wildcards.network} of {wildcards.study}"
     script:
-        "../scripts/tune.py"
+        "../scripts/training/tune.py"

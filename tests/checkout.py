@@ -1,12 +1,18 @@
 """A copy of the workflow, for tests that run or change it."""
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = (
@@ -17,34 +23,60 @@ PARTS = (
 # What a run is judged by; figures are drawn from these.
 TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
-# One study of the three, and two of its pictures: they show all that there is to show, and real
-# pictures cost most of a run's time.
-GRAPHENE = """\
-mirror: {mirror}
-studies:
-  graphene:
-    datasets: [graphene_flower_defect, soot_scale_bar]
-  gold: null
-  gold_heights: null
+# The studies of a run, by name, with what of them is smaller than in the tiny configuration: these
+# data sets show all that there is to show, and real data cost most of a run's time.
+GRAPHENE = {
+    "graphene": {"datasets": ["graphene_flower_defect", "soot_scale_bar"]},
+    "diffraction": {},
+}
+GOLD = {"gold": {"datasets": ["gold_on_ceria_dtu"], "movies": {"datasets": []}}}
+
+# Plans a run in a process of its own, and writes a line of JSON for each job.
+PLAN = """\
+import json, logging, sys
+from snakemake.cli import main
+
+class Jobs(logging.Filter):
+    def filter(self, record):
+        if getattr(record, "rule_name", None) and getattr(record, "jobid", None) is not None:
+            row = {key: getattr(record, key, None) for key in ("rule_name", "wildcards", "reason")}
+            row["input"], row["output"] = list(record.input or ()), list(record.output or ())
+            row["threads"] = record.threads
+            row["resources"] = {k: v for k, v in dict(record.resources.items()).items()}
+            print("JOB " + json.dumps(row, default=str), flush=True)
+        return True
+
+# Snakemake takes off all handlers that it finds; a filter stays.
+logging.getLogger("snakemake.logging").addFilter(Jobs())
+main(sys.argv[1:])
 """
 
-GOLD = """\
-mirror: {mirror}
-studies:
-  graphene: null
-  gold:
-    datasets: [gold_on_ceria_dtu]
-    movies: {{datasets: []}}
-"""
+
+@dataclass(frozen=True)
+class Job:
+    """A job that a dry run would execute."""
+
+    rule: str
+    wildcards: dict[str, str]
+    input: list[str]
+    output: list[str]
+    threads: int
+    resources: dict[str, Any]
+    reason: str
+
+    @property
+    def study(self) -> str:
+        """The study that the job is for; "" for none."""
+        return self.wildcards.get("study", "")
 
 
 class Workflow:
     """A copy of the workflow in a folder, and Snakemake on it with the tiny config.
 
-    `few` is a template of few.yaml, which comes after the tiny config.
+    `studies` are those that it has; few.yaml, which comes after the tiny config, says so.
     """
 
-    def __init__(self, folder: Path, mirror: Path | None, few: str = GRAPHENE):
+    def __init__(self, folder: Path, mirror: Path | None, studies: Mapping[str, Any] = GRAPHENE):
         self.folder = folder
         for part in PARTS:
             source = ROOT / part
@@ -55,7 +87,10 @@ class Workflow:
                 shutil.copytree(source, folder / part, ignore=ignored)
             elif source.exists():
                 shutil.copy(source, folder / part)
-        (folder / "few.yaml").write_text(few.format(mirror=mirror or "null"))
+        known = yaml.safe_load((folder / "config/config.yaml").read_text())["studies"]
+        few = {"studies": dict.fromkeys(known) | dict(studies)}
+        few["mirror"] = mirror and str(mirror)
+        (folder / "few.yaml").write_text(yaml.safe_dump(few))
 
     def command(self, *arguments: str) -> list[str]:
         # A plain option ends the list of what is to be quiet.
@@ -116,14 +151,32 @@ class Workflow:
         )
         return done.stdout + done.stderr
 
-    def planned(self, *arguments: str) -> dict[str, int]:
+    def jobs(self, *arguments: str) -> list[Job]:
+        """Jobs that a dry run would execute, but for the target rules."""
+        words = self.command("-n", *arguments)
+        snakemake = words[words.index("snakemake") + 1 :]
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                PLAN,
+                *(w for w in snakemake if w not in ("--quiet", "progress")),
+            ],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"dry run failed:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")
+        rows = [json.loads(line[4:]) for line in done.stdout.splitlines() if line[:4] == "JOB "]
+        found = [Job(row.pop("rule_name"), row.pop("wildcards") or {}, **row) for row in rows]
+        return [job for job in found if job.rule not in ("all", "networks")]
+
+    def planned(self, *arguments: str) -> Counter[str]:
         """Rules that a dry run would execute, with their number of jobs."""
-        text = self.dry_run(*arguments)
-        if "Job stats:" not in text:
-            return {}
-        table = text.split("Job stats:")[1].split("\n\n")[0]
-        jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
-        return {rule: n for rule, n in jobs.items() if rule not in ("all", "total")}
+        return Counter(job.rule for job in self.jobs(*arguments))
 
     def scripts(self) -> list[int]:
         """Processes that run a script of one of the workflow's rules."""

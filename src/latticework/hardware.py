@@ -1,28 +1,31 @@
-"""Where networks compute, and in how many bits: what the hardware has."""
+"""Choose the device and the numerical precision that the hardware supports."""
+
+import os
 
 import torch
 
-from latticework.config_base import Accelerator
+DEVICE_VARIABLE = "LATTICEWORK_DEVICE"
 
 
-def best_device(accelerator: Accelerator = "auto") -> torch.device:
-    """Where networks predict: on the GPU if there is one, else, as on "cpu", on the CPU.
+def best_device() -> torch.device:
+    """The GPU if there is one, else the CPU; LATTICEWORK_DEVICE=cpu or gpu has the last word.
 
-    Raises RuntimeError for "gpu" where there is none.
+    Raises RuntimeError where a GPU is demanded and torch finds none, or for any other value.
     """
+    wanted = os.environ.get(DEVICE_VARIABLE, "auto")
+    if wanted not in ("auto", "cpu", "gpu"):
+        raise RuntimeError(f"{DEVICE_VARIABLE}={wanted}: expected cpu or gpu")
     there = torch.cuda.is_available()
-    if accelerator == "gpu" and not there:
-        raise RuntimeError(
-            "accelerator: gpu, but this machine or job has no GPU that torch can use"
-        )
-    return torch.device("cuda" if there and accelerator != "cpu" else "cpu")
+    if wanted == "gpu" and not there:
+        raise RuntimeError(f"{DEVICE_VARIABLE}=gpu, but torch finds no GPU on this machine or job")
+    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
 
 
-def resolved_precision(precision: str, accelerator: str) -> str:
+def resolved_precision(precision: str, device: torch.device | str) -> str:
     """Lightning's name of a precision; "auto" is bf16-mixed where the hardware multiplies it."""
     if precision != "auto":
         return precision
-    if accelerator != "cpu" and torch.cuda.is_available():
+    if torch.device(device).type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         fast = torch.cpu.get_capabilities().get("amx_bf16", False)

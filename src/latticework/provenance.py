@@ -17,10 +17,12 @@ from latticework import shards
 
 NAME = "manifest.json"
 FORMAT = "latticework/manifest"
-VERSION = 1
+VERSION = 2
 # What of a checkout decides results.
 CODE = ("Snakefile", "rules", "scripts", "src", "config", "envs", "models")
-CODE_ENDINGS = ("", ".smk", ".py", ".yaml", ".safetensors")
+CODE_ENDINGS = ("", ".smk", ".py", ".yaml", ".sh", ".safetensors")
+# Beside a run's folder: the data that all runs share, fetched and calibrated.
+SHARED = "shared"
 
 
 class ManifestError(ValueError):
@@ -42,13 +44,31 @@ def code_files(root: Path) -> list[Path]:
     return [path for path in found if path.suffix in CODE_ENDINGS and path.is_file()]
 
 
+def data_files(shared: Path, config: Mapping[str, Any]) -> list[Path]:
+    """Files of the shared folder that a run reads, sorted, of those there are.
+
+    They belong to the data sets that the configuration names; other runs may have fetched others.
+    """
+    studies = [study for study in (config.get("studies") or {}).values() if study]
+    names = {
+        name
+        for study in studies
+        for section in (study, study.get("movies") or {})
+        for name in section.get("datasets") or []
+    }
+    fetched = (path for name in names for path in _files(shared / "sources" / name))
+    calibrated = (shared / "datasets" / f"{name}.h5" for name in names)
+    return sorted([*fetched, *(path for path in calibrated if path.is_file())])
+
+
 def _files(folder: Path) -> list[Path]:
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return [
         path
         for path in paths
         if not any(
-            part[0] == "." or part == "checkpoints" for part in path.relative_to(folder).parts
+            part[0] == "." or part == "checkpoints" or part.endswith(".egg-info")
+            for part in path.relative_to(folder).parts
         )
     ]
 
@@ -116,6 +136,7 @@ def manifest(
         "rules": times(benchmarks),
         "config": dict(config),
         "inputs": hashes(code_files(root), root),
+        "data": hashes(data_files(run.parent / SHARED, config), run.parent / SHARED),
         "outputs": hashes(result_files(run), run),
     }
 
@@ -127,24 +148,29 @@ def read(run: Path) -> dict[str, Any]:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ManifestError(f"{path}: expected the manifest of a finished run: {error}") from error
-    expected = {"inputs", "outputs"}
-    if (
-        not isinstance(found, dict)
-        or (found.get("format"), found.get("version")) != (FORMAT, VERSION)
-        or not all(isinstance(found.get(key), dict) for key in expected)
-    ):
-        raise ManifestError(f"{path}: expected {FORMAT} version {VERSION} with {sorted(expected)}")
+    if not isinstance(found, dict):
+        found = {}
+    kind, version = found.get("format"), found.get("version")
+    if (kind, version) != (FORMAT, VERSION):
+        raise ManifestError(
+            f"{path}: expected {FORMAT} version {VERSION}, found {kind} version {version}"
+        )
+    expected = ("config", "data", "inputs", "outputs")
+    if wrong := [key for key in expected if not isinstance(found.get(key), dict)]:
+        raise ManifestError(f"{path}: expected {list(expected)}, of which {wrong} are wrong")
     return found
 
 
 def differences(run: Path, root: Path) -> list[str]:
     """What differs from a run's manifest, one line a file; empty where nothing does.
 
-    Results first, then the checkout's files that made them. Raises ManifestError.
+    Results first, then the data that they were made from, then the checkout's files that made
+    them. Raises ManifestError.
     """
-    recorded = read(run)
+    recorded, shared = read(run), run.parent / SHARED
     return [
         *_compare(recorded["outputs"], run, result_files(run)),
+        *_compare(recorded["data"], shared, data_files(shared, recorded["config"])),
         *_compare(recorded["inputs"], root, code_files(root)),
     ]
 

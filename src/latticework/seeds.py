@@ -1,4 +1,10 @@
-"""Deterministic random streams: the same draw whatever the shard size, order or machine."""
+"""Deterministic random streams: the same draw whatever the shard size, order or machine.
+
+Streams of one name must all have the same number of indices. NumPy pads a short seed with zeros, so
+that stream(1, "a"), stream(1, "a", 0) and stream(1, "a", 0, 0) are one and the same. The draws of
+published results depend on this, so it stays; tests/unit/test_seeds.py makes sure that no two
+streams of the package meet.
+"""
 
 from zlib import crc32
 

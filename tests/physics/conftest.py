@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from grown import grow_sheet
 
-from latticework.config import Range
-from latticework.imaging.augmentation import WaveBank, wave_bank
+from latticework.config.base import Range
+from latticework.imaging.waves import WaveBank, wave_bank
 from latticework.seeds import stream
-from latticework.structures.graphene import graphene
 
 BOX = 24.0
 
@@ -28,7 +28,7 @@ def phase_sheets() -> WaveBank:
     grid = torch.arange(size) * (BOX / size)
     waves, positions = [], []
     for index in range(2):
-        atoms = graphene(stream(0, "phase_sheets", index), box=BOX, holes=(1, 2))
+        atoms = grow_sheet(stream(0, "phase_sheets", index), box=BOX, holes=(1, 2))
         xy = torch.from_numpy(atoms.positions[:, :2]).float()
         offset = grid - xy[:, :, None]
         near = offset - BOX * torch.round(offset / BOX)
@@ -36,4 +36,4 @@ def phase_sheets() -> WaveBank:
         waves.append(torch.polar(torch.ones(size, size), 0.2 * (y.T @ x)))
         positions.append(xy)
     classes = [torch.ones(len(xy), dtype=torch.long) for xy in positions]
-    return wave_bank(torch.stack(waves), positions, classes, BOX, band_limit=1.5)
+    return wave_bank(torch.stack(waves), BOX, 1.5, positions, classes)

@@ -29,9 +29,10 @@ from latticework.structures.crystals import (
 )
 from latticework.structures.frozen import crystal_hash, freeze, read_frozen
 from latticework.structures.orientations import along_beam, fill_box
+from latticework.structures.prototypes import Parameters, classes, make_shard
 
 SEED, NAME = 2018, "crystals"
-PARAMETERS = {"low_index": 2, "random": 1, "held_out_prototypes": 0.1}
+PARAMETERS = {"low_index": 2, "random": 1, "held_out_prototypes": 0.1, "frozen": None}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +58,9 @@ def test_elements_are_replaced_within_their_family():
 def test_no_prototype_is_in_both_halves():
     held_out = held_out_prototypes(SEED, NAME, 0.1, [c.label for c in candidates()])
     assert len(held_out) == 24
-    for kind in ("train", "heldout"):
-        drawn = itertools.islice(drawn_crystals(SEED, NAME, kind, 0.1), 6)
-        assert {c.info["prototype"] in held_out for c in drawn} == {kind == "heldout"}
+    for split in ("train", "heldout"):
+        drawn = itertools.islice(drawn_crystals(SEED, NAME, split, 0.1), 6)
+        assert {c.info["prototype"] in held_out for c in drawn} == {split == "heldout"}
 
 
 def test_common_prototypes_come_more_often_but_not_in_proportion():
@@ -149,7 +150,7 @@ def test_the_zone_axis_runs_along_the_beam(crystals):
 
 
 def test_a_structure_depends_on_its_number_only(tmp_path):
-    whole = make_crystals(SEED, NAME, "train", range(0, 7), **PARAMETERS)
+    whole = make_shard(PARAMETERS, None, SEED, NAME, "train", range(0, 7))
     part = make_crystals(SEED, NAME, "train", range(4, 7), **PARAMETERS)
     for first, second in zip(whole[4:], part, strict=True):
         assert first.info["crystal"] == second.info["crystal"]
@@ -239,3 +240,9 @@ def test_structures_are_drawn_from_a_frozen_file(frozen):
     assert sorted(n.split("/")[1] for n in names) == ["a-2", "b-1", "c-3"]
     with pytest.raises(ValueError, match="can be drawn"):
         make_crystals(SEED, NAME, "heldout", range(2, 4), **parameters)
+
+
+def test_prototypes_have_no_classes_and_name_their_file():
+    assert classes({}, None) == []
+    assert Parameters().files == []
+    assert Parameters(frozen="real.extxyz").files == ["real.extxyz"]

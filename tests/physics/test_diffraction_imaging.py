@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from latticework.config import Range
+from latticework.config.base import Range
 from latticework.imaging.diffraction import (
     augment,
     count,

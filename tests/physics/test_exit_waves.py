@@ -6,8 +6,8 @@ import pytest
 from abtem.parametrizations import LobatoParametrization
 from ase import Atoms
 
-from latticework.simulation import exit_wave_arrays
-from latticework.simulation.exit_waves import blurred, exit_wave, fourier_crop
+from latticework.simulation.exit_waves import simulate
+from latticework.simulation.multislice import blurred, exit_wave, fourier_crop
 
 ENERGY = 80e3
 WAVELENGTH = 0.041757  # Å at 80 keV
@@ -164,7 +164,8 @@ def test_a_shard_keeps_positions_and_pixels_of_a_rectangular_box():
     atoms = sheet()
     visible = np.arange(len(atoms)) % 2 == 0
     atoms.new_array("visible", visible)
-    arrays = exit_wave_arrays([atoms], PARAMETERS)
+    format_name, arrays, attributes = simulate([atoms], PARAMETERS, "cpu")
+    assert (format_name, attributes) == ("exit_waves", {})
     lx, ly, _ = atoms.cell.lengths()
     wave = arrays["wave"].data[0]
     np.testing.assert_allclose(arrays["sampling"].data[0] * wave.shape, (ly, lx))

@@ -1,27 +1,27 @@
-"""What pictures of gold show of its columns, focus by focus: the claims of docs/gold.md."""
+"""What images of gold show of its columns, focus by focus: the claims of docs/gold.md."""
 
 import numpy as np
 import pytest
 import torch
+from grown import grow_particle
 from scipy import ndimage
 from scipy.spatial import Delaunay, cKDTree
 
-from latticework.analysis.bounds import STEP, columns_of, displaced_waves
-from latticework.analysis.limits import joint_position_bounds
-from latticework.imaging.aberrations import transfer_function, wavelength
-from latticework.imaging.augmentation import exit_intensity, fixed_microscope, wave_bank
-from latticework.materials import GOLD_LATTICE_CONSTANT
+from latticework import materials
+from latticework.imaging.optics import transfer_function, wavelength
+from latticework.imaging.waves import exit_intensity, fixed_microscope, wave_bank
+from latticework.limits.fisher import joint_position_bounds
+from latticework.limits.positions import STEP, columns_of, displaced_waves
 from latticework.seeds import stream
-from latticework.simulation.exit_waves import exit_wave
+from latticework.simulation.multislice import exit_wave
 from latticework.structures import targets
-from latticework.structures.nanoparticles import nanoparticle
 
 ENERGY, CS, FOCAL_SPREAD = 300e3, -1.5e5, 28.0
 SIZE = 160
 
 
 def particle(axis, radius, tilt):
-    return nanoparticle(
+    return grow_particle(
         stream(5, "contrast", 0),
         box=32.0,
         radius=(radius, radius),
@@ -43,12 +43,10 @@ def wave_of(atoms):
     )
 
 
-def pictures(waves, defocus):
-    """Noise-free pictures (n, 160, 160) of 0.2 Å/px of waves in the evaluation's microscope."""
-    count = len(waves)
-    nothing = [torch.zeros(1, 2)] * count, [torch.ones(1)] * count
-    bank = wave_bank(torch.from_numpy(np.asarray(waves)), *nothing, 32.0, 1.5)
-    optics = fixed_microscope(defocus, CS, FOCAL_SPREAD, count)
+def images(waves, defocus):
+    """Noise-free images (n, 160, 160) of 0.2 Å/px of waves in the evaluation's microscope."""
+    bank = wave_bank(torch.from_numpy(np.asarray(waves)), box=32.0, band_limit=1.5)
+    optics = fixed_microscope(defocus, CS, FOCAL_SPREAD, len(waves))
     return (
         exit_intensity(
             bank.spectra.to(torch.complex128),
@@ -63,14 +61,14 @@ def pictures(waves, defocus):
     )
 
 
-def at(picture, positions):
-    """Values of a picture at positions (n, 2) in Å."""
+def at(image, positions):
+    """Values of an image at positions (n, 2) in Å."""
     rows = positions[:, ::-1].T * SIZE / 32.0
-    return ndimage.map_coordinates(picture, rows, order=3, mode="grid-wrap")
+    return ndimage.map_coordinates(image, rows, order=3, mode="grid-wrap")
 
 
 def test_the_contrast_of_220_reverses_between_100_and_140_overfocus():
-    k = torch.tensor([np.sqrt(8) / GOLD_LATTICE_CONSTANT])
+    k = torch.tensor([np.sqrt(8) / materials.load("gold").lattice_constant])
     values = {}
     for defocus in (-140, -120, -100, -60, -20):
         optics = fixed_microscope(defocus, CS, FOCAL_SPREAD, 1)
@@ -98,8 +96,8 @@ def along_111():
 @pytest.mark.parametrize(("defocus", "bright"), [(-140, False), (-100, True), (-60, True)])
 def test_columns_of_111_are_dark_where_220_is_reversed(along_111, defocus, bright):
     _, wave, columns, hollow = along_111
-    picture = pictures([wave], defocus)[0]
-    assert (at(picture, columns).mean() > at(picture, hollow).mean()) == bright
+    image = images([wave], defocus)[0]
+    assert (at(image, columns).mean() > at(image, hollow).mean()) == bright
 
 
 def test_reversed_contrast_tells_as_much_of_a_column_s_place(along_111):
@@ -110,7 +108,7 @@ def test_reversed_contrast_tells_as_much_of_a_column_s_place(along_111):
     waves = displaced_waves(wave_of, atoms, np.unique(columns_of(atoms))[near])
     bounds = {}
     for defocus in (-140, -120, -60, -20):
-        shown = pictures([wave, *waves], defocus)
+        shown = images([wave, *waves], defocus)
         derivatives = (shown[2::2] - shown[1::2]) / (2 * STEP)
         found = joint_position_bounds(derivatives, shown[0], 1e3 * (32.0 / SIZE) ** 2)[0]
         bounds[defocus] = np.sqrt(np.mean(found**2))
@@ -125,8 +123,8 @@ def test_where_a_tilted_column_is_seen(defocus, share):
     Negative: towards the side where the beam comes in.
     """
     atoms = particle("110", 12.0, 4.0)
-    picture = pictures([wave_of(atoms)], defocus)[0]
-    peaks = np.argwhere((picture == ndimage.maximum_filter(picture, 5)) & (picture > 1.2))
+    image = images([wave_of(atoms)], defocus)[0]
+    peaks = np.argwhere((image == ndimage.maximum_filter(image, 5)) & (image > 1.2))
     spots = peaks[:, ::-1] * 32.0 / SIZE
     numbers, labels = columns_of(atoms), targets(atoms).positions[:, :2]
     distance, nearest = cKDTree(spots).query(labels)

@@ -4,26 +4,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from scipy.spatial import cKDTree
 
-from latticework import config
-from latticework.analysis.lattice import bond_graph, bond_lengths, neighbour_counts, ring_sizes
-from latticework.structures import make_shard, read_structures, write_structures
-from latticework.structures.graphene import Outline, amorphous_patch
+from latticework import materials
+from latticework.analysis.atoms.bonds_and_rings import (
+    bond_graph,
+    bond_lengths,
+    faces,
+    neighbour_counts,
+)
+from latticework.structures import read_structures, write_structures
+from latticework.structures.graphene import Parameters, classes, construction, make_shard
+from latticework.structures.outlines import Outline, amorphous_patch
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+GRAPHENE = materials.load("graphene")
+CUTOFF = GRAPHENE.bonds.longest
+
+
+def paper_parameters():
+    studies = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["studies"]
+    return studies["graphene"]["structures"]["parameters"]
 
 
 def make(count=20, **overrides):
-    parameters = config.load(CONFIG).studies["graphene"].structures.parameters.model_dump()
-    return make_shard("graphene", parameters | overrides, 2018, "graphene", range(count))
+    parameters = paper_parameters() | overrides
+    return make_shard(parameters, GRAPHENE, 2018, "graphene", "train", range(count))
+
+
+def ring_sizes(positions, bonds, cell):
+    _, _, size, interior = faces(positions, bonds, cell)
+    return size[interior]
 
 
 def sheet_of(atoms):
     """Positions (n, 2) in Å of the sheet's atoms, the bonds, and the periodic cell."""
-    positions = atoms.positions[atoms.arrays["sheet"], :2]
+    positions = atoms.positions[atoms.arrays["specimen"], :2]
     cell = tuple(atoms.cell.lengths()[:2])
-    return positions, bond_graph(positions, cell=cell), cell
+    return positions, bond_graph(positions, CUTOFF, cell), cell
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +74,7 @@ def test_rings_are_mostly_hexagons_but_not_only(without_holes):
 
 def test_density_outside_holes(structures):
     for atoms in structures:
-        density = atoms.arrays["sheet"].sum() / atoms.info["pristine_area"]
+        density = atoms.arrays["specimen"].sum() / atoms.info["pristine_area"]
         assert 0.36 <= density <= 0.39
 
 
@@ -83,8 +102,10 @@ def test_bonds_across_the_border_are_as_long_as_others(without_holes):
 
 
 def test_holes_and_contamination_vary(structures):
-    counts = [int(atoms.arrays["sheet"].sum()) for atoms in structures]
-    hidden = [int((atoms.arrays["sheet"] & ~atoms.arrays["visible"]).sum()) for atoms in structures]
+    counts = [int(atoms.arrays["specimen"].sum()) for atoms in structures]
+    hidden = [
+        int((atoms.arrays["specimen"] & ~atoms.arrays["visible"]).sum()) for atoms in structures
+    ]
     assert len(set(counts)) > 10
     assert 0 in hidden
     assert max(hidden) > 50
@@ -92,14 +113,14 @@ def test_holes_and_contamination_vary(structures):
 
 def test_only_sheet_atoms_are_visible(structures):
     for atoms in structures:
-        assert not (atoms.arrays["visible"] & ~atoms.arrays["sheet"]).any()
+        assert not (atoms.arrays["visible"] & ~atoms.arrays["specimen"]).any()
 
 
 def test_atoms_near_contamination_in_projection_are_hidden(structures):
-    margin = config.GrapheneSheets().contamination_margin
+    margin = Parameters().contamination_margin
     for atoms in structures:
         box = atoms.cell.lengths()[:2]
-        sheet = atoms.arrays["sheet"]
+        sheet = atoms.arrays["specimen"]
         flat = atoms.positions[:, :2] % box
         if sheet.all():
             assert atoms.arrays["visible"].all()
@@ -132,8 +153,8 @@ def test_a_small_profile_has_steep_sides():
 
 def test_a_structure_depends_on_its_number_only():
     parameters = {"box": 24.0}
-    whole = make_shard("graphene", parameters, 1, "graphene", range(4))
-    last = make_shard("graphene", parameters, 1, "graphene", range(3, 4))
+    whole = make_shard(parameters, GRAPHENE, 1, "graphene", "train", range(4))
+    last = make_shard(parameters, GRAPHENE, 1, "graphene", "train", range(3, 4))
     assert whole[3] == last[0]
     assert whole[2] != last[0]
 
@@ -145,3 +166,26 @@ def test_structures_survive_their_file(tmp_path):
         np.testing.assert_allclose(after.positions, before.positions, atol=1e-7)
         np.testing.assert_array_equal(after.arrays["visible"], before.arrays["visible"])
         assert after.info["pristine_area"] == pytest.approx(before.info["pristine_area"])
+
+
+def test_the_only_class_is_the_element():
+    assert classes({}, GRAPHENE) == ["C"]
+
+
+def test_a_material_without_bonds_is_refused():
+    with pytest.raises(ValueError, match="gold has none"):
+        make_shard({}, materials.load("gold"), 1, "graphene", "train", range(1))
+
+
+def test_the_construction_shows_all_steps():
+    made = construction({"box": 24.0}, GRAPHENE, 1, "graphene")
+    arrays = {name: array.data for name, array in made.items()}
+    assert len(arrays["seeds"]) == len(arrays["moved_seeds"]) == len(arrays["vertices"]) / 2
+    assert len(arrays["bonds"]) == 1.5 * len(arrays["vertices"])
+    assert len(arrays["holes"]) > 1
+    assert arrays["specimen"].sum() == arrays["keep"].sum()
+    assert not arrays["specimen"].all()
+    # The finished atoms are those kept, but for the disorder.
+    offset = arrays["final"][arrays["specimen"], :2] - arrays["positions"][arrays["keep"]]
+    offset -= arrays["box"] * np.round(offset / arrays["box"])
+    assert 0.01 < offset.std() < 0.06

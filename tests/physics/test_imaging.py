@@ -1,4 +1,4 @@
-"""Pictures: the lens against abTEM, the camera and the normalisation against their equations."""
+"""Images: the lens against abTEM, the camera and the normalisation against their equations."""
 
 import abtem
 import numpy as np
@@ -7,26 +7,20 @@ import torch
 from abtem.core.energy import energy2wavelength
 from scipy.ndimage import gaussian_filter
 
-from latticework.config import Range
-from latticework.imaging.aberrations import transfer_function, wavelength
-from latticework.imaging.augmentation import (
-    CAMERA,
-    OPTICS,
-    dihedral,
-    draw,
-    exit_intensity,
-    make_batch,
-    picture_sizes,
-    series_intensity,
-)
+from latticework.config.base import Range
 from latticework.imaging.detector import (
     GAUSSIAN_ABOVE,
     detect,
     modulation_transfer,
     poisson_counts,
 )
+from latticework.imaging.draws import dihedral, draw
+from latticework.imaging.electrons import wavelength
+from latticework.imaging.hrtem import CAMERA, image_sizes, make_batch
 from latticework.imaging.labels import render_labels
 from latticework.imaging.normalisation import normalise
+from latticework.imaging.optics import transfer_function
+from latticework.imaging.waves import OPTICS, exit_intensity, series_intensity
 
 ENERGY = 80e3
 LIMITS = {
@@ -404,7 +398,7 @@ def batch(bank, ranges, seed=0, count=16, crop=64, **options):
 
 def correlations(made):
     """Correlation of each picture with its map of atoms."""
-    pairs = zip(made.pictures[:, 0], made.labels[:, 1], strict=True)
+    pairs = zip(made.images[:, 0], made.labels[:, 1], strict=True)
     return [float(torch.corrcoef(torch.stack([p.ravel(), q.ravel()]))[0, 1]) for p, q in pairs]
 
 
@@ -421,9 +415,9 @@ def test_labels_sit_on_bright_atoms_at_negative_cs_and_on_dark_atoms_at_positive
 def test_a_batch_is_the_same_for_the_same_seed_only(phase_sheets, fixed):
     ranges = fixed(**PERFECT | {"focal_spread": 25.0}, **CAMERA_RANGE, dose=1e4)
     first, again, other = (batch(phase_sheets, ranges, seed) for seed in (0, 0, 1))
-    assert torch.equal(first.pictures, again.pictures)
+    assert torch.equal(first.images, again.images)
     assert torch.equal(first.labels, again.labels)
-    assert not torch.equal(first.pictures, other.pictures)
+    assert not torch.equal(first.images, other.images)
 
 
 def test_a_batch_stays_within_its_ranges(phase_sheets):
@@ -438,9 +432,9 @@ def test_a_batch_stays_within_its_ranges(phase_sheets):
     samplings = set()
     for seed in range(20):
         made = batch(phase_sheets, ranges, seed, count=4)
-        assert made.pictures.shape == (4, 1, 64, 64)
+        assert made.images.shape == (4, 1, 64, 64)
         assert made.labels.shape == (4, 2, 64, 64)
-        assert made.pictures.isfinite().all()
+        assert made.images.isfinite().all()
         torch.testing.assert_close(made.labels.sum(dim=1), torch.ones(4, 64, 64))
         assert set(made.parameters) == {*OPTICS, *CAMERA, "dose"}
         for name, values in made.parameters.items():
@@ -482,10 +476,10 @@ def test_the_eight_symmetries_differ_and_keep_pictures_and_labels_together():
 
 
 def test_scale_jitter_uses_every_even_size():
-    assert picture_sizes(24.0, 0.2, 0.22) == [110, 112, 114, 116, 118, 120]
-    assert picture_sizes(43.2, 0.12, 0.12) == [360]
+    assert image_sizes(24.0, 0.2, 0.22) == [110, 112, 114, 116, 118, 120]
+    assert image_sizes(43.2, 0.12, 0.12) == [360]
     with pytest.raises(ValueError, match="no even number"):
-        picture_sizes(24.0, 0.2001, 0.2002)
+        image_sizes(24.0, 0.2001, 0.2002)
 
 
 def test_draws_are_uniform_in_the_value_or_in_its_logarithm():
@@ -517,7 +511,7 @@ def test_frames_of_a_series_share_all_but_defocus_and_noise(phase_sheets, fixed)
             series=series,
             **common,
         )
-        return made.pictures, made.labels
+        return made.images, made.labels
 
     series, labels = pictures(10.0, (-60.0, 0.0, 50.0))
     assert series.shape == (2, 3, 64, 64)

@@ -2,25 +2,27 @@
 
 import numpy as np
 import pytest
+from grown import grow_particle
 from scipy.spatial import cKDTree
 from scipy.stats import chisquare
 
-from latticework.materials import CERIA_LATTICE_CONSTANT, GOLD_LATTICE_CONSTANT
+from latticework import materials
 from latticework.seeds import stream
-from latticework.structures import read_structures, targets, write_structures
-from latticework.structures.nanoparticles import (
-    ceria,
+from latticework.structures import read_structures, specimen, targets, write_structures
+from latticework.structures.fcc import (
     columns,
     cut,
     fcc_sites,
-    nanoparticle,
     oriented,
     placement_probabilities,
     roughen,
     shortened,
 )
+from latticework.structures.nanoparticles import classes, make_shard
+from latticework.structures.supports import CERIA_LATTICE_CONSTANT, ceria
 
-A = GOLD_LATTICE_CONSTANT
+GOLD = materials.load("gold")
+A = GOLD.lattice_constant
 FACETS = {"100": (1.0, 1.2), "110": (0.9, 1.1), "111": (0.8, 1.0)}
 # Distance of neighbouring columns, and of atoms along a column.
 SPACINGS = {
@@ -33,7 +35,7 @@ SPACINGS = {
 @pytest.fixture(scope="module")
 def particles():
     return [
-        nanoparticle(stream(1, "particles", index), radius=(6, 11), support=0.5, tilt=(0, 5))
+        grow_particle(stream(1, "particles", index), radius=(6, 11), support=0.5, tilt=(0, 5))
         for index in range(12)
     ]
 
@@ -44,18 +46,18 @@ def gold(atoms):
 
 def test_heights_sum_to_the_atoms(particles):
     for atoms in particles:
-        counted = nanoparticle_heights(atoms)
+        counted = heights_of(atoms)
         assert counted.sum() == len(gold(atoms))
         assert len(counted) == len(targets(atoms).positions)
 
 
-def nanoparticle_heights(atoms):
+def heights_of(atoms):
     return np.unique(gold(atoms).arrays["column"], return_counts=True)[1]
 
 
 def test_height_classes_are_the_numbers_of_atoms():
-    atoms = nanoparticle(stream(3, "heights", 0), radius=(8, 8), classes="height", tallest=5)
-    heights = nanoparticle_heights(atoms)
+    atoms = grow_particle(stream(3, "heights", 0), radius=(8, 8), classes="height", tallest=5)
+    heights = heights_of(atoms)
     np.testing.assert_array_equal(targets(atoms).classes, heights)
     assert heights.max() == 5
 
@@ -70,8 +72,8 @@ def test_nearest_distances_are_gold_s(particles):
 
 @pytest.mark.parametrize("axis", SPACINGS)
 def test_columns_of_each_zone_axis(axis):
-    sites = cut(stream(2, "cut", 0), 9.0, FACETS)
-    positions = oriented(sites, axis)
+    sites = cut(stream(2, "cut", 0), 9.0, FACETS, A)
+    positions = oriented(sites, axis, A)
     number = columns(sites, axis)
     seen = np.array([positions[number == c, :2].mean(axis=0) for c in range(number.max() + 1)])
     apart = cKDTree(seen).query(seen, k=2)[0][:, 1]
@@ -89,7 +91,7 @@ def test_a_facet_cuts_whole_layers():
     layers = 3
     ratio = layers / 10 * A / np.sqrt(3)
     facets = {"100": wide, "110": wide, "111": (ratio, ratio)}
-    sites = cut(stream(0, "octahedron", 0), 10.0, facets)
+    sites = cut(stream(0, "octahedron", 0), 10.0, facets, A)
     edge = 2 * layers + 1
     assert len(sites) == (2 * edge**3 + edge) // 3
 
@@ -138,7 +140,7 @@ def test_first_added_atom_follows_equation_9():
 
 
 def test_roughening_adds_connected_atoms():
-    sites = cut(stream(5, "cut", 1), 7.0, FACETS)
+    sites = cut(stream(5, "cut", 1), 7.0, FACETS, A)
     grown = roughen(stream(5, "rough", 1), sites, 50, 0.5)
     assert len(grown) == len(sites) + 50
     assert len(np.unique(grown, axis=0)) == len(grown)
@@ -148,7 +150,7 @@ def test_roughening_adds_connected_atoms():
 
 def test_a_low_temperature_fills_steps_first():
     """At T → 0 an atom goes where it has most neighbours; at a high one anywhere."""
-    sites = cut(stream(6, "cut", 2), 8.0, FACETS)
+    sites = cut(stream(6, "cut", 2), 8.0, FACETS, A)
     neighbours = []
     for temperature in (0.1, 50.0):
         grown = roughen(stream(6, "rough", 2), sites, 40, temperature)
@@ -157,8 +159,8 @@ def test_a_low_temperature_fills_steps_first():
 
 
 def test_tilt_is_what_was_asked_for():
-    straight = nanoparticle(stream(7, "tilt", 0), radius=(8, 8), tilt=(0, 0), disorder=0.0)
-    leaning = nanoparticle(stream(7, "tilt", 0), radius=(8, 8), tilt=(4, 4), disorder=0.0)
+    straight = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(0, 0), disorder=0.0)
+    leaning = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(4, 4), disorder=0.0)
     for atoms, degrees in ((straight, 0.0), (leaning, 4.0)):
         number = atoms.arrays["column"]
         tallest = np.bincount(number).argmax()
@@ -174,7 +176,7 @@ def test_tilt_is_what_was_asked_for():
 
 def test_aligned_particles_are_as_many_as_asked_for():
     tilts = [
-        nanoparticle(stream(8, "aligned", i), radius=(5, 6), aligned=0.5).info["tilt_degrees"]
+        grow_particle(stream(8, "aligned", i), radius=(5, 6), aligned=0.5).info["tilt_degrees"]
         for i in range(60)
     ]
     assert 18 <= tilts.count(0.0) <= 42
@@ -218,3 +220,23 @@ def test_structures_survive_their_file(particles, tmp_path):
     ):
         np.testing.assert_allclose(targets(before).positions, targets(after).positions, atol=1e-6)
         assert str(after.info["zone_axis"]) == before.info["zone_axis"]
+
+
+def test_classes_are_the_element_or_numbers_of_atoms():
+    assert classes({}, GOLD) == ["Au"]
+    assert classes({"classes": "height", "tallest": 3}, GOLD) == ["1", "2", "3"]
+
+
+def test_element_and_lattice_constant_are_the_material_s():
+    platinum = GOLD.model_copy(update={"elements": ["Pt"], "lattice_constant": 3.92})
+    given = {"radius": (6, 6), "box": 24.0, "disorder": 0.0}
+    (atoms,) = make_shard(given, platinum, 1, "platinum", "train", range(1))
+    assert set(atoms.symbols) == {"Pt"}
+    nearest = cKDTree(atoms.positions).query(atoms.positions, k=2)[0][:, 1]
+    np.testing.assert_allclose(nearest, 3.92 / np.sqrt(2), atol=1e-9)
+
+
+def test_the_specimen_is_the_particle(particles):
+    for atoms in particles:
+        np.testing.assert_array_equal(specimen(atoms).positions, targets(atoms).positions)
+        assert specimen(atoms).visible.all()

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from latticework.analysis.bragg import bragg_peaks, monte_carlo_peaks
+from latticework.analysis.diffraction.bragg import bragg_peaks, monte_carlo_peaks
 from latticework.simulation.structure_factors import draw_peaks
 
 SIZE, STEP = 96, 0.0217
-RNG = np.random.default_rng(0)
 
 
 def lattice(turn=0.3, spacing=0.21):
@@ -25,7 +24,7 @@ def drawn(positions, values):
 
 def test_peaks_are_found_where_they_were_drawn():
     positions = lattice()
-    values = RNG.uniform(1, 9, len(positions))
+    values = np.random.default_rng(0).uniform(1, 9, len(positions))
     found = bragg_peaks(drawn(positions, values)[None], STEP)
     assert len(found) == len(positions)
     distances = np.linalg.norm(found[["qx", "qy"]].to_numpy()[:, None] - positions, axis=-1)
@@ -67,12 +66,12 @@ def test_a_threshold_leaves_out_faint_peaks():
 def test_the_spread_of_predictions_is_the_peaks_own():
     """One peak that stands still, one that moves by half a pixel, one that flickers."""
     still, moving, flickering = [0.0, 0.0], [0.4, -0.3], [-0.35, 0.3]
-    sigma, samples = 0.4 * STEP, 200
+    sigma, samples, rng = 0.4 * STEP, 200, np.random.default_rng(0)
     maps = torch.stack(
         [
             drawn(
-                np.array([still, moving + RNG.normal(0, sigma, 2), flickering]),
-                np.array([5.0, 4.0, RNG.normal(3.0, 0.3)]),
+                np.array([still, moving + rng.normal(0, sigma, 2), flickering]),
+                np.array([5.0, 4.0, rng.normal(3.0, 0.3)]),
             )
             for _ in range(samples)
         ]

@@ -1,34 +1,43 @@
 """`latticework predict`: one table, or one line and exit code 2."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 import torch
+from grown import grow_particle
 
-from latticework.analysis.bounds import pristine_square
-from latticework.analysis.matching import match
-from latticework.cli import MODELS, main
-from latticework.imaging.augmentation import (
+from latticework import materials
+from latticework.cards import read_card
+from latticework.cli import published
+from latticework.cli.main import main
+from latticework.evaluation.matching import match
+from latticework.hardware import DEVICE_VARIABLE
+from latticework.imaging.detector import detect
+from latticework.imaging.waves import (
     exit_intensity,
     fixed_microscope,
     series_intensity,
     wave_bank,
 )
-from latticework.imaging.detector import detect
-from latticework.materials import FCC_110
+from latticework.learning import weights
 from latticework.seeds import stream
-from latticework.simulation.exit_waves import exit_wave
+from latticework.simulation.multislice import exit_wave
 from latticework.structures import targets
-from latticework.structures.nanoparticles import nanoparticle
+from latticework.structures.references import reference_crystal
 
 
 @pytest.fixture(scope="module")
 def honeycomb():
-    """A simulated picture (ny, nx) of pristine graphene at 0.25 Å/px, and its atoms (n, 2) Å."""
-    sheet = pristine_square(17.0).repeat((2, 2, 1))
+    """A simulated image (ny, nx) of pristine graphene at 0.25 Å/px, and its atoms (n, 2) Å."""
+    sheet = reference_crystal(materials.load("graphene")).repeat((2, 2, 1))
     box = sheet.cell.lengths()[0]
     size = round(box / 0.25)
     wave = exit_wave(
@@ -41,7 +50,7 @@ def honeycomb():
     )
     atoms = sheet.positions[:, :2]
     waves = torch.from_numpy(wave)[None]
-    bank = wave_bank(waves, [torch.from_numpy(atoms)], [torch.ones(len(atoms))], box, 1.5)
+    bank = wave_bank(waves, box, 1.5)
     microscope = fixed_microscope(30.0, 1e5, 28.0, 1)
     intensity = exit_intensity(bank.spectra, bank.frequencies, box, size, 80e3, microscope)
     dose = 3e4 * (box / size) ** 2
@@ -65,6 +74,8 @@ def test_atoms_of_a_picture(tmp_path, honeycomb, capsys):
     assert {"x_angstrom", "y_angstrom", "x_px", "y_px", "probability", "class", "frame"} < set(
         found
     )
+    assert set(found["class"]) == {"C"}
+    assert "p_C" in found
     positions = found[["x_angstrom", "y_angstrom"]].to_numpy()
     distance = np.linalg.norm(positions[:, None] - atoms[None], axis=-1).min(axis=0)
     assert np.mean(distance < 0.5) > 0.95
@@ -92,13 +103,13 @@ def test_picture_without_atoms_gives_a_table_and_a_warning(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def focal_series():
-    """Three pictures (3, ny, nx) of a gold particle at 0.25 Å/px, its columns (n, 2) Å and their
+    """Three images (3, ny, nx) of a gold particle at 0.25 Å/px, its columns (n, 2) Å and their
     numbers of atoms."""
-    particle = nanoparticle(
+    particle = grow_particle(
         stream(3, "series", 0),
         box=32.0,
         radius=(9, 9),
-        zone_axes=("110",),
+        zone_axes=["110"],
         tilt=(0, 0),
         tallest=9,
         classes="height",
@@ -112,8 +123,7 @@ def focal_series():
         stored_sampling=0.25,
     )
     truth = targets(particle)
-    nothing = [torch.zeros(1, 2)], [torch.ones(1)]
-    bank = wave_bank(torch.from_numpy(wave)[None], *nothing, 32.0, 1.5)
+    bank = wave_bank(torch.from_numpy(wave)[None], 32.0, 1.5)
     intensity = series_intensity(
         bank.spectra,
         bank.frequencies,
@@ -148,6 +158,7 @@ def test_atoms_are_counted_in_a_focal_series(tmp_path, focal_series, files):
     assert count(*paths, "--pixel-size", 0.25, "-o", table) == 0
     found = pd.read_csv(table)
     assert {"class", "p_1", "p_9"} <= set(found)
+    assert list(found)[-2:] == ["sigma_angstrom", "frame"]
     assert set(found["frame"]) == {0}
     i, j, _ = match(found[["x_angstrom", "y_angstrom"]].to_numpy(), columns, 0.5)
     assert len(found) == len(i) == len(columns)
@@ -172,7 +183,7 @@ def test_a_series_of_other_length_says_what_is_needed(tmp_path, focal_series, ca
     assert count(tmp_path / "two.tif", *output) == 2
     message = capsys.readouterr().err
     assert "-170 + Δ, -40 + Δ, 90 + Δ Å" in message
-    assert "found 2 picture(s)" in message
+    assert "found 2 image(s)" in message
     # Three planes are a colour to TIFF, unless it is told otherwise.
     tifffile.imwrite(tmp_path / "colour.tif", pictures, photometric="rgb")
     assert count(tmp_path / "colour.tif", *output) == 2
@@ -185,12 +196,15 @@ def test_a_series_of_other_length_says_what_is_needed(tmp_path, focal_series, ca
     assert not (tmp_path / "heights.csv").exists()
 
 
+ZONE_AXIS = materials.load("gold").reflections.zone_axes["110"]
+
+
 def crystals(widths, pixels):
-    """A picture (256, sum of widths): side by side, what gold along ⟨110⟩ shows at pixels in Å."""
+    """An image (256, sum of widths): side by side, what gold along ⟨110⟩ shows at pixels in Å."""
     parts = []
     for width, pixel in zip(widths, pixels, strict=True):
         y, x = np.mgrid[:256, :width]
-        parts.append(sum(np.cos(2 * np.pi * pixel * (gx * x + gy * y)) for gx, gy in FCC_110))
+        parts.append(sum(np.cos(2 * np.pi * pixel * (gx * x + gy * y)) for gx, gy in ZONE_AXIS))
     noise = np.random.default_rng(0).normal(0, 1, (256, sum(widths)))
     return (100 + 10 * np.hstack(parts) + noise).astype(np.float32)
 
@@ -267,6 +281,9 @@ def test_unknown_pixel_size_says_what_to_do(tmp_path, capsys):
         ("--scale-region", "-10", "0", "90", "90"),
         ("--weights", "no_such_file.safetensors"),
         ("-o", "no/such/folder/atoms.csv"),
+        ("--overlay", "no/such/folder/atoms.png"),
+        ("--device", "abacus"),
+        ("--network", "no_such_network"),
     ],
 )
 def test_wrong_option_is_one_line(tmp_path, honeycomb, capsys, wrong):
@@ -300,6 +317,197 @@ def test_weights_for_patterns_do_not_read_micrographs(tmp_path, honeycomb, capsy
 
 
 def test_published_weights_are_small_and_have_a_card():
-    for path in MODELS.glob("*.safetensors"):
+    paths = list(published.MODELS.glob(f"*/*/{published.WEIGHTS}"))
+    assert len(paths) >= 6
+    for path in paths:
         assert path.stat().st_size <= 10e6
-        assert path.with_suffix(".md").is_file()
+        assert path.with_name("README.md").is_file()
+
+
+def test_weights_without_what_is_needed_are_refused(tmp_path, honeycomb, capsys):
+    """Such as those of a version whose cards had no material."""
+    tifffile.imwrite(tmp_path / "a.tif", honeycomb[0])
+    network, card = weights.load(published.weights("graphene"))
+    for number, wrong in enumerate(({"material": ...}, {"network": ...})):
+        path = tmp_path / f"{number}.safetensors"
+        weights.save(path, network, {k: v for k, v in card.items() if k not in wrong})
+        arguments = ("--weights", path, "-o", tmp_path / "atoms.csv")
+        assert predict(tmp_path / "a.tif", *arguments) == 2
+        message = capsys.readouterr().err
+        assert str(path) in message
+        assert next(iter(wrong)) in message
+        assert message.count("\n") == 1
+
+
+def test_the_device_is_the_user_s_choice(tmp_path, honeycomb, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", honeycomb[0][:96, :96])
+    arguments = ("--pixel-size", 0.25, "--symmetries", 1, "-o", tmp_path / "atoms.csv")
+    # Whatever the option sets is undone after the test.
+    monkeypatch.setenv(DEVICE_VARIABLE, "nonsense")
+    assert predict(tmp_path / "a.tif", *arguments) == 2
+    assert predict(tmp_path / "a.tif", *arguments, "--device", "cpu") == 0
+
+
+# Published weights
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A folder of published weights: one study of patterns with two networks, one of images."""
+    folder = tmp_path / "models"
+    for name in ("diffraction/fcunet", "diffraction/compressed_unet", "graphene/residual_unet"):
+        (folder / name).mkdir(parents=True)
+        content = (published.MODELS / name / published.WEIGHTS).read_bytes()
+        (folder / name / published.WEIGHTS).write_bytes(content)
+    monkeypatch.setattr(published, "MODELS", folder)
+    return folder
+
+
+def test_a_study_of_several_networks_names_the_one_to_take(models):
+    with pytest.raises(published.InputError, match="--network is one of: compressed_unet, fcunet"):
+        published.weights("diffraction")
+    (models / "diffraction/default").write_text("fcunet\n")
+    assert published.weights("diffraction").parent.name == "fcunet"
+    assert published.weights("diffraction", "compressed_unet").parent.name == "compressed_unet"
+    with pytest.raises(published.InputError, match="no published network 'vgg'"):
+        published.weights("diffraction", "vgg")
+    assert published.weights("graphene").parent.name == "residual_unet"
+
+
+def test_studies_are_told_apart_by_their_cards(models):
+    (models / "diffraction/default").write_text("fcunet\n")
+    (models / "README.md").write_text("not a study")
+    (models / "broken/net").mkdir(parents=True)
+    (models / "broken/net" / published.WEIGHTS).write_bytes(b"damaged")
+    assert list(published.studies(patterns=True)) == ["diffraction"]
+    assert list(published.studies(patterns=False)) == ["graphene"]
+    path, card = published.chosen(None, None, None, patterns=True)
+    assert path == models / "diffraction/fcunet" / published.WEIGHTS
+    assert card == read_card(path)
+
+
+def test_the_study_must_be_said_where_there_is_more_than_one(models):
+    (models / "diffraction/default").write_text("fcunet\n")
+    (models / "diffraction").rename(models / "one")
+    shutil.copytree(models / "one", models / "two")
+    with pytest.raises(published.InputError, match=r"pass --study .*one, two"):
+        published.chosen(None, None, None, patterns=True)
+    assert published.chosen("two", None, None, patterns=True)[0].parents[1].name == "two"
+
+
+def test_a_network_s_name_and_a_file_contradict_each_other(models):
+    path = published.weights("graphene")
+    with pytest.raises(published.InputError, match="--network fcunet"):
+        published.chosen("graphene", "fcunet", path, patterns=False)
+
+
+def test_help_lists_what_is_published(models, capsys):
+    (models / "graphene").rename(models / "carbon")
+    (models / "diffraction/default").write_text("fcunet\n")
+    for command, study in (("predict", "carbon"), ("peaks", "diffraction")):
+        with pytest.raises(SystemExit) as stopped:
+            main([command, "--help"])
+        assert stopped.value.code == 0
+        said = capsys.readouterr().out
+        assert study in said
+        assert "graphene" not in said
+
+
+@pytest.mark.parametrize("command", [[], ["predict"], ["peaks"], ["verify"]])
+def test_help_loads_nothing_heavy(command):
+    code = (
+        "import sys; from latticework.cli.main import main\n"
+        f"try: main({[*command, '--help']})\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', sorted({'torch', 'numpy', 'pandas', 'h5py', 'pydantic'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("LOADED []\n"), done.stdout + done.stderr
+
+
+# Files that an output must not damage
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Files to read, and places where nothing may be written, by what they are."""
+    read = tmp_path / "read.tif"
+    read.write_bytes(b"an image")
+    found = {"input": read, "folder": tmp_path / "folder", "pipe": tmp_path / "pipe"}
+    found["folder"].mkdir()
+    os.mkfifo(found["pipe"])
+    for name, target in (
+        ("link to the input", read),
+        ("link to a file", tmp_path / "other"),
+        ("link to nothing", tmp_path / "nothing"),
+        ("link to itself", tmp_path / "link_to_itself"),
+    ):
+        found[name] = tmp_path / name.replace(" ", "_")
+        found[name].symlink_to(target)
+    (tmp_path / "other").write_text("precious")
+    found["hard link to the input"] = tmp_path / "hard"
+    os.link(read, found["hard link to the input"])
+    (tmp_path / "linked_folder").symlink_to(tmp_path)
+    found["input through a linked folder"] = tmp_path / "linked_folder/read.tif"
+    found["device"] = Path("/dev/null")
+    found["input by another path"] = tmp_path / "folder/../read.tif"
+    found["below a file"] = read / "table.csv"
+    return found
+
+
+PLACES = (
+    *("input", "link to the input", "hard link to the input", "input through a linked folder"),
+    *("input by another path", "folder", "pipe", "device", "link to a file", "link to nothing"),
+    *("link to itself", "below a file"),
+)
+
+
+@pytest.mark.parametrize("option", ["-o", "--overlay"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("command", ["predict", "peaks"])
+def test_no_output_does_damage(tmp_path, places, capsys, monkeypatch, command, place, option):
+    def computed(*arguments, **keywords):
+        raise AssertionError("nothing is to be computed")
+
+    monkeypatch.setattr(weights, "load", computed)
+    outputs = {"-o": str(tmp_path / "table.csv"), option: str(places[place])}
+    own = {"predict": ["--study", "graphene"], "peaks": ["--semiangle", "1"]}[command]
+    words = [word for pair in outputs.items() for word in pair]
+    before = {p: p.read_bytes() for p in (places["input"], tmp_path / "other")}
+    links = {p: p.readlink() for p in places.values() if p.is_symlink()}
+    assert main([command, str(places["input"]), *own, *words]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert str(places[place]) in message
+    assert {p: p.read_bytes() for p in before} == before
+    assert {p: p.readlink() for p in links} == links
+    assert not (tmp_path / "table.csv").exists()
+    assert places["folder"].is_dir()
+
+
+@pytest.mark.parametrize("same", ["table.csv", "folder/../table.csv"])
+def test_table_and_overlay_are_two_files(tmp_path, places, capsys, same):
+    outputs = ["-o", str(tmp_path / "table.csv"), "--overlay", str(tmp_path / same)]
+    assert main(["predict", str(places["input"]), "--study", "graphene", *outputs]) == 2
+    assert "the file of -o as well" in capsys.readouterr().err
+
+
+def test_the_probe_and_the_weights_are_inputs_as_well(tmp_path, places, capsys):
+    probe = tmp_path / "other"
+    command = ["peaks", str(places["input"]), "--probe", str(probe), "-o"]
+    assert main([*command, str(probe)]) == 2
+    assert "is an input file" in capsys.readouterr().err
+    own = tmp_path / "own.safetensors"
+    shutil.copy(published.weights("diffraction"), own)
+    assert main([*command, str(own), "--weights", str(own)]) == 2
+    assert "is an input file" in capsys.readouterr().err
+    assert own.read_bytes() == published.weights("diffraction").read_bytes()
+
+
+def test_an_older_table_is_replaced(tmp_path, honeycomb):
+    tifffile.imwrite(tmp_path / "a.tif", honeycomb[0][:96, :96])
+    table = tmp_path / "atoms.csv"
+    table.write_text("old")
+    arguments = ("--pixel-size", 0.25, "--symmetries", 1, "-o", table)
+    assert predict(tmp_path / "a.tif", *arguments) == 0
+    assert table.read_text().startswith("x_angstrom")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.linalg import fractional_matrix_power
 
-from latticework.networks.complex_layers import (
+from latticework import networks
+from latticework.networks.layers.complex_layers import (
     ComplexBatchNorm2d,
     ComplexConv2d,
     MonteCarloDropout,
@@ -19,9 +20,8 @@ from latticework.networks.complex_layers import (
     parts,
     spectral_pool,
 )
-from latticework.networks.fcunet import FCUNet, complex_block
-from latticework.networks.maps import MAP_NETWORKS
-from latticework.networks.unet import UNet, level_widths
+from latticework.networks.layers.fcunet import FCUNet, complex_block
+from latticework.networks.layers.unet import UNet, level_widths
 
 
 @pytest.fixture(autouse=True)
@@ -250,9 +250,9 @@ def test_dropout_of_spectra_is_a_setting_of_its_own():
 SMALL = {"features": 2, "levels": 2, "depth": 1, "dropout": 0.1}
 
 
-@pytest.mark.parametrize("name", MAP_NETWORKS)
+@pytest.mark.parametrize("name", ["unet", "spectral_unet", "fcunet"])
 def test_every_network_maps_a_pattern_to_a_map_with_gradients_everywhere(name):
-    network = MAP_NETWORKS[name](**SMALL)
+    network = networks.build({"name": name} | SMALL)
     pattern, probe = torch.rand(3, 32, 32), torch.rand(3, 32, 32)
     found = network(pattern, probe)
     assert found.shape == (3, 32, 32)

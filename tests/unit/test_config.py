@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from latticework import config
-from latticework.config import ConfigError, fingerprint, load, merge, parse
+from latticework.config.parse import ConfigError, load, merge, parse
+from latticework.config.schema import schema
+from latticework.fingerprint import fingerprint
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 SCALES = {"paper": [], "laptop": ["laptop.yaml"], "tiny": ["tiny.yaml"]}
@@ -34,26 +35,28 @@ def with_value(key, value):
 
 
 def keys(section):
-    """All paths of nested dictionaries; a curriculum may name any of its ranges, or none."""
+    """All paths of nested dictionaries; a curriculum may name any of its ranges, and a scale may
+    have networks of its own."""
     if not isinstance(section, dict):
         return set()
     return {
         (key, *rest)
         for key, value in section.items()
-        for rest in (set() if key == "curriculum" else keys(value)) | {()}
+        for rest in (set() if key in ("curriculum", "networks") else keys(value)) | {()}
     }
 
 
 def test_the_schema_file_is_the_model_s():
-    assert (CONFIG / "schema.json").read_text() == config.schema(), (
-        "config/schema.json is out of date: python -m latticework.config > config/schema.json"
+    assert json.loads((CONFIG / "schema.json").read_text()) == schema(), (
+        "config/schema.json is out of date: "
+        "python -m latticework.config.schema > config/schema.json"
     )
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_is_valid(scale):
     assert load(CONFIG / "config.yaml", *(CONFIG / name for name in SCALES[scale])).run == scale
-    jsonschema.validate(values(*SCALES[scale]), json.loads(config.schema()))
+    jsonschema.validate(values(*SCALES[scale]), schema())
 
 
 @pytest.mark.parametrize("scale", ["laptop", "tiny"])
@@ -78,7 +81,7 @@ def test_a_scale_says_no_more_than_what_differs(scale):
     override = yaml.safe_load((CONFIG / f"{scale}.yaml").read_text())
     # The two limits of a range belong together, and so do a tile and its overlap.
     found = {p for p in repeated(override, values()) if not p.endswith((".low", ".high"))}
-    assert {p for p in found if not p.endswith((".distribution", ".accelerator"))} == set()
+    assert {p for p in found if not p.endswith(".distribution")} == set()
 
 
 MISTAKES = {
@@ -109,6 +112,11 @@ MISTAKES = {
     "an overlap of a whole tile": ("inference.overlap", 1024, "less than inference.tile"),
     "a negative dose": ("evaluation.doses", [-1], "greater than 0"),
     "an unknown generator": ("structures.generator", "gold", "'graphene'"),
+    "an unknown material": ("material", "gallium", "'graphene'"),
+    "an unknown modality": ("modality", "stam", "'hrtem'"),
+    "an unknown network": ("networks.residual_unet.network.name", "unett", "'residual_unet'"),
+    "a runtime setting": ("training.accelerator", "gpu", "unknown key"),
+    "no such row of networks": ("inference.network", "best", "['residual_unet']"),
 }
 
 
@@ -136,8 +144,8 @@ def test_every_mistake_is_reported_at_once():
 
 def test_a_missing_section_is_named():
     wrong = values()
-    del wrong["studies"]["graphene"]["network"]
-    with pytest.raises(ConfigError, match=r"studies\.graphene\.network.*required"):
+    del wrong["studies"]["graphene"]["imaging"]["dose"]
+    with pytest.raises(ConfigError, match=r"studies\.graphene\.imaging\.dose.*required"):
         parse(wrong)
 
 
@@ -151,7 +159,7 @@ def test_a_fingerprint_depends_on_values_only():
     assert fingerprint(study) == fingerprint(again)
     changed = parse(with_value("imaging.label_sigma", 0.4)).studies["graphene"]
     assert fingerprint(study) != fingerprint(changed)
-    assert fingerprint(study.network) == fingerprint(changed.network)
+    assert fingerprint(study.simulation) == fingerprint(changed.simulation)
 
 
 def test_shards_cover_all_structures():
@@ -173,9 +181,9 @@ def with_study_value(study, key, value):
 @pytest.mark.parametrize(
     ("study", "key", "value", "said"),
     [
-        ("gold_heights", "imaging.series", [-170, 90], "3"),
-        ("gold_heights", "structures.parameters.tallest", 12, "network.classes (15)"),
-        ("gold_heights", "network.frames", 2, "steps of defocus"),
+        ("gold_heights", "imaging.series", [], "at least 1 item"),
+        ("gold_heights", "networks.residual_unet.network.frames", 2, "unknown key"),
+        ("gold", "structures.generator", "prototypes", "structures.parameters.box"),
         ("gold", "structures.parameters.radius", [5, 30], "does not fit"),
         ("gold", "structures.parameters.tilt", [5, 0], "lower number comes first"),
         ("gold", "structures.parameters.zone_axes", ["112"], "structures.parameters.zone_axes"),
@@ -199,5 +207,5 @@ def test_gold_without_a_support_differs_in_nothing_else(scale):
     gold, bare = studies["gold"].model_dump(), studies["gold_bare"].model_dump()
     assert gold["structures"]["parameters"].pop("support") > 0
     assert bare["structures"]["parameters"].pop("support") == 0
-    for name in ("structures", "simulation", "imaging", "network", "training", "evaluation"):
+    for name in ("structures", "simulation", "imaging", "networks", "training", "evaluation"):
         assert bare[name] == gold[name]

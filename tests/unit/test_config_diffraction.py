@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latticework.config import ConfigError, Study, load, parse
-from latticework.config_diffraction import DiffractionStudy
+from latticework.config import exit_waves, thick_crystals
+from latticework.config.parse import ConfigError, load, parse
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -23,10 +23,10 @@ def with_value(key, value):
 
 
 @pytest.mark.parametrize("scale", ["", "laptop.yaml", "tiny.yaml"])
-def test_a_study_s_model_follows_from_its_simulation(scale):
+def test_the_models_of_a_study_follow_from_its_modality(scale):
     studies = load(CONFIG / "config.yaml", *[CONFIG / scale] * bool(scale)).studies
-    assert isinstance(studies["diffraction"], DiffractionStudy)
-    assert isinstance(studies["graphene"], Study)
+    assert isinstance(studies["diffraction"].simulation, thick_crystals.Simulation)
+    assert isinstance(studies["graphene"].simulation, exit_waves.Simulation)
 
 
 def test_the_paper_s_library_is_three_quarters_of_a_million_patterns():
@@ -47,7 +47,7 @@ def test_the_paper_s_library_is_three_quarters_of_a_million_patterns():
         ("simulation.binning", 3, "1 or 2"),
         ("imaging.dose", {"low": 0.01, "high": 1}, "is the unit right"),
         ("imaging.defocus", {"low": 0, "high": 1}, "unknown key"),
-        ("structures.generator", "graphene", "'prototypes'"),
+        ("structures.generator", "prototype", "'prototypes'"),
         ("evaluation.baselines", ["py4DSTEM"], "'py4dstem'"),
         ("evaluation.patterns.doses", [], "at least 1 item"),
         ("structures.parameters", {"low_index": 0, "random": 0}, "needs orientations"),
@@ -60,7 +60,6 @@ def test_a_mistake_gets_one_line_with_its_key(key, value, allowed):
     assert len(lines) == 1
     assert allowed in lines[0]
     section = ".".join(key.split(".")[:1])
-    # The name of the model that a section is validated by is no part of the key.
     assert f"studies.diffraction.{section}" in lines[0]
 
 
@@ -68,7 +67,7 @@ def test_a_mistake_gets_one_line_with_its_key(key, value, allowed):
     ("key", "value", "said"),
     [
         ("structures.held_out", 10, "structures.held_out (10) must be more than 10"),
-        ("networks.quantem", "fcunet", "must not have the name of a correlation, quantem"),
+        ("networks.quantem", "fcunet", "networks.quantem has the name of a baseline"),
     ],
 )
 def test_an_evaluation_that_could_not_be_is_refused(key, value, said):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latticework.analysis import correlation_quantem
-from latticework.analysis.correlation import without_hot_pixels
+from latticework.analysis.diffraction import correlation_quantem
+from latticework.analysis.diffraction.correlation import without_hot_pixels
 
 ROOT = Path(__file__).resolve().parents[2]
 APART = ROOT / ".venv-py4dstem/bin/python"
@@ -20,7 +20,7 @@ INTENSITIES = np.array([1.0, 0.5, 0.1, 0.04, 0.01])
 PLAIN = {"threshold": 3e-3, "spacing": 1.0, "edge": 0.5, "corr_power": 1.0, "smoothing": 0.0}
 THERE = """
 import json, sys, numpy as np
-from latticework.analysis.correlation_py4dstem import detect
+from latticework.analysis.diffraction.correlation_py4dstem import detect
 given = np.load(sys.argv[1])
 found = detect(given["pattern"], given["probe"], float(given["step"]), json.loads(sys.argv[2]))
 print(json.dumps(found.tolist()))

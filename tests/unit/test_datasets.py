@@ -1,3 +1,5 @@
+"""Real data: the registry, fetching and reading."""
+
 import hashlib
 import threading
 from functools import partial
@@ -12,11 +14,13 @@ import yaml
 from imageio.v3 import imwrite
 from rsciio import hspy
 
+from latticework.config.parse import load
 from latticework.datasets.fetch import ChecksumError, FetchError, available, fetch, sha256_of
 from latticework.datasets.read import PictureError, read_picture, to_angstrom
-from latticework.datasets.registry import Dataset, RegistryError, load_registry
+from latticework.datasets.registry import Dataset, RegistryError, check, load_registry
 
-REGISTRY = Path(__file__).resolve().parents[2] / "config" / "datasets.yaml"
+CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+REGISTRY = CONFIG.with_name("datasets.yaml")
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64)).astype(np.uint8)
 SHA = "0" * 64
 COMMIT = "0" * 40
@@ -31,11 +35,12 @@ def entry(**changes):
 
 
 def test_the_projects_registry_is_valid_and_complete():
-    registry = load_registry(REGISTRY)
+    registry, studies = load_registry(REGISTRY), load(CONFIG).studies
     assert len(registry["graphene_contamination"].checksums) == 72
     assert registry["graphene_flower_defect"].reference.kind == "ring_centres"
     for name, dataset in registry.items():
-        assert dataset.study in {"graphene", "gold"}
+        assert dataset.study in studies
+        assert dataset.kind in studies[dataset.study].kind.kinds, name
         assert dataset.licence, name
         assert dataset.citation, name
         assert dataset.address.startswith("https://raw.githubusercontent.com/")
@@ -47,7 +52,7 @@ def test_the_mirror_holds_what_the_registry_says(mirror, tmp_path):
         paths = fetch(dataset, mirror, tmp_path / name)
         assert {n: sha256_of(p) for n, p in paths.items()} == dataset.checksums
         if dataset.masks:
-            pairs = dataset.pictures(paths)
+            pairs = dataset.images(paths)
             assert len(pairs) == 36
             assert all(mask.stem == picture.stem + "_LABEL" for picture, mask in pairs)
         if dataset.reference:
@@ -85,7 +90,23 @@ def test_addresses():
         ({"sha256": "abc"}, ["mine.sha256", "abc", "64"]),
         ({"path": None, "repository": "a/b", "sha256": SHA}, ["mine", "commit"]),
         ({"files": {"../x.png": SHA}}, ["mine.files", "../x.png", "file name"]),
-        ({"region": [5, 0, 5, 9]}, ["mine", "x0 < x1"]),
+        ({"region": [5, 0, 5, 9]}, ["mine", "region", "x0 < x1"]),
+        ({"figure_region": [0, 9, 5, 9]}, ["mine", "figure_region", "y0 < y1"]),
+        ({"scale_region": [-1, 0, 5, 9]}, ["mine", "scale_region", "from 0 on"]),
+        ({"kind": "spectrum"}, ["mine.kind", "spectrum", "'image', 'set', 'movie' or 'scan'"]),
+        ({"role": "outlier"}, ["mine.role", "outlier", "out_of_distribution"]),
+        ({"figures": "dose"}, ["mine.figures", "dose", "list"]),
+        ({"semiangle_mrad": 90}, ["mine.semiangle_mrad", "90", "50"]),
+        ({"reciprocal_pixel": 1.5}, ["mine.reciprocal_pixel", "1.5", "0.5"]),
+        ({"kind": "scan"}, ["mine", "vacuum probe or semiangle_mrad"]),
+        ({"kind": "scan", "semiangle_mrad": 2}, ["mine", "energy_kev"]),
+        (
+            {"kind": "scan", "semiangle_mrad": 2, "energy_kev": 200, "probe": {"path": "p.tif"}},
+            ["mine", "one of the two"],
+        ),
+        ({"kind": "scan", "probe": {"url": "https://x.org/p.tif"}}, ["mine.probe", "sha256"]),
+        ({"kind": "scan", "probe": {"title": "p"}}, ["mine.probe.title", "unknown key"]),
+        ({"reference": {"path": "r.txt"}}, ["mine.reference.kind", "missing"]),
         ({"mirror": "/etc"}, ["mine.mirror", "relative path"]),
     ],
 )
@@ -108,6 +129,85 @@ def test_a_registry_that_is_no_registry(tmp_path):
     path.write_text(yaml.safe_dump({"my data/1": entry()}))
     with pytest.raises(RegistryError, match="my data/1"):
         load_registry(path)
+
+
+def test_what_an_entry_is_by_default():
+    dataset = Dataset(**entry())
+    assert dataset.kind == "image"
+    assert dataset.role == ""
+    assert dataset.figures == []
+    assert dataset.figure_region is None
+    assert dataset.probe is dataset.semiangle_mrad is dataset.reciprocal_pixel is None
+
+
+def test_a_scan_has_its_probe_or_its_semiangle():
+    probe = {"url": "https://x.org/p.tif", "sha256": SHA, "mirror": "p.tif"}
+    scan = Dataset(**entry(kind="scan", probe=probe, figures=["bragg_peaks"]))
+    assert scan.probe.checksums == {"p.tif": SHA}
+    assert scan.figures == ["bragg_peaks"]
+    scan = Dataset(**entry(kind="scan", semiangle_mrad=1.3, energy_kev=200, reciprocal_pixel=0.02))
+    assert (scan.semiangle_mrad, scan.energy_kev, scan.reciprocal_pixel) == (1.3, 200, 0.02)
+    # A rule's parameter is plain, and means the same.
+    assert Dataset.model_validate(scan.model_dump(mode="json")) == scan
+
+
+# What a study may name
+
+
+@pytest.fixture
+def registry():
+    return {
+        "photo": Dataset(**entry(figure_region=[0, 0, 9, 9], role="out_of_distribution")),
+        "film": Dataset(**entry(kind="movie")),
+        "pile": Dataset(**entry(kind="set")),
+        "scan": Dataset(**entry(kind="scan", semiangle_mrad=1, energy_kev=200)),
+    }
+
+
+def row(study="graphene", datasets=(), movies=(), simulated=None):
+    """A study of the configuration that names data sets."""
+    chosen = load(CONFIG).studies[study]
+    named = chosen.movies.model_copy(
+        update={"datasets": list(movies), "simulated": dict(simulated or {})}
+    )
+    return chosen.model_copy(update={"datasets": list(datasets), "movies": named})
+
+
+def test_data_sets_that_a_study_can_have(registry):
+    check(registry, "any", row(datasets=["photo", "pile", "film"], movies=["film"]))
+    check(registry, "any", row("diffraction", datasets=["scan"]))
+    check({}, "any", row())
+
+
+@pytest.mark.parametrize(
+    ("study", "named", "said"),
+    [
+        ("graphene", {"datasets": ["photo", "nil"]}, ["any.datasets", "'nil'", "film", "photo"]),
+        ("graphene", {"movies": ["nil"]}, ["any.movies.datasets", "'nil'"]),
+        (
+            "graphene",
+            {"datasets": ["scan"]},
+            ["any.datasets", "scan is of kind scan", "image or set or movie"],
+        ),
+        ("graphene", {"movies": ["scan"]}, ["any.movies.datasets", "scan is of kind scan"]),
+        ("diffraction", {"datasets": ["photo"]}, ["any.datasets", "photo is of kind image"]),
+        ("graphene", {"simulated": {"photo": None}}, ["any.movies.simulated", "photo"]),
+    ],
+)
+def test_data_sets_that_a_study_cannot_have_are_one_line(registry, study, named, said):
+    with pytest.raises(RegistryError) as error:
+        check(registry, "any", row(study, **named))
+    for part in (f"studies.{said[0]}", *said[1:]):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_project_s_studies_can_have_what_they_name():
+    registry = load_registry(REGISTRY)
+    for name, study in load(CONFIG).studies.items():
+        check(registry, name, study)
+        for dataset in study.datasets + study.movies.datasets:
+            assert registry[dataset].kind in study.kind.kinds
 
 
 # Fetching
@@ -200,7 +300,7 @@ def test_a_users_own_files_stay_where_they_are(tmp_path):
     dataset = Dataset(**entry(path=own, masks="_mask"))
     paths = fetch(dataset, None, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    assert dataset.pictures(paths) == [
+    assert dataset.images(paths) == [
         (own / "a.tif", own / "a_mask.tif"),
         (own / "b.tif", None),
     ]

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from latticework.analysis.diffraction_scores import (
+from latticework.analysis.diffraction.similarity import direct_beam, scaled_map, ssim
+from latticework.evaluation.bragg import (
     accuracy_in_bins,
-    beats,
     pair_by_distance,
     peak_scores,
     score_peaks,
     summary,
     table_1,
+    win_rates,
 )
-from latticework.analysis.similarity import direct_beam, scaled_map, ssim
 
 TRUTH = np.array([[0, 0, 10.0], [0.5, 0, 2.0], [-0.5, 0, 2.0], [0, 0.5, 1.0]])
 CENTRE = np.zeros(2)
@@ -165,11 +165,11 @@ def test_bins_hold_every_pattern_once():
 
 
 def test_a_network_that_is_always_better_beats_the_correlation_always():
-    table = beats(scores_table(), ["z_network"], ["correlation"])
+    table = win_rates(scores_table(), ["z_network"], ["correlation"])
     assert table["share_better"].tolist() == [1, 1]
     assert table["difference"].tolist() == pytest.approx([0.3, 0.3])
     even = scores_table().assign(accuracy=0.5)
-    assert beats(even, ["z_network"], ["correlation"])["share_better"].tolist() == [0.5, 0.5]
+    assert win_rates(even, ["z_network"], ["correlation"])["share_better"].tolist() == [0.5, 0.5]
 
 
 def test_patterns_without_a_score_do_not_count():

@@ -1,25 +1,28 @@
 """Sites, occupancy and events of movies against known truths; drift against imposed shifts."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import ndimage
 
-from latticework.analysis.drift import DriftTracker
-from latticework.analysis.dynamics import (
+from latticework.analysis.movies.drift import DriftTracker
+from latticework.analysis.movies.hidden_markov import (
+    ITERATIONS,
     LEVELS,
-    compare_rates,
     emissions,
-    find_sites,
     hidden_states,
-    observe,
+)
+from latticework.analysis.movies.rates import (
+    compare_rates,
     rate_interval,
     rate_table,
     raw_events,
-    settled,
     site_table,
 )
-from latticework.analysis.movie_scores import movie_score, true_sites
+from latticework.analysis.movies.sites import find_sites, observe, settled
+from latticework.evaluation.movies import movie_score, true_sites
 
 # How a network of moderate quality answers: mostly sure, with a tail of doubt.
 EMISSION = np.array(
@@ -74,16 +77,58 @@ def test_the_model_s_occupancy_is_the_truth(film):
     assert hidden.false_positive == pytest.approx(EMISSION[0, 4:].sum())
 
 
-def test_posteriors_of_a_short_chain_are_those_of_all_its_paths():
-    """Three frames, eight paths: the sum over all of them, by hand."""
-    observed = np.array([[0.6, 0.05, 0.8]])
+def all_paths(levels, switch, start):
+    """Posteriors of one site by the sum over all paths.
+
+    `levels` (frames,); `switch`: probabilities to appear and to vanish; `start`: to be occupied.
+    Returns the probability of being occupied in each frame (frames,), and of each pair of states
+    in a frame and the next (frames − 1, 2, 2).
+    """
+    frames = len(levels)
+    step = np.array([[1 - switch[0], switch[0]], [switch[1], 1 - switch[1]]])
+    occupied, pairs, total = np.zeros(frames), np.zeros((frames - 1, 2, 2)), 0.0
+    for path in itertools.product((0, 1), repeat=frames):
+        odds = (1 - start, start)[path[0]] * EMISSION[path[0], levels[0]]
+        for t in range(1, frames):
+            odds *= step[path[t - 1], path[t]] * EMISSION[path[t], levels[t]]
+        total += odds
+        occupied += odds * np.array(path)
+        for t in range(frames - 1):
+            pairs[t, path[t], path[t + 1]] += odds
+    return occupied / total, pairs / total
+
+
+def fitted_by_paths(observed):
+    """The whole fit of `hidden_states`, Baum and Welch's with its prior, by sums over paths."""
+    levels = np.digitize(observed, LEVELS)
+    switch, start = np.full((len(observed), 2), 0.1), np.full(len(observed), 0.5)
+    for _ in range(ITERATIONS):
+        found = [all_paths(*site) for site in zip(levels, switch, start, strict=True)]
+        sums = np.array([pairs.sum(axis=0) for _, pairs in found])
+        left = np.stack([sums[:, 0, 1], sums[:, 1, 0]], axis=1)
+        leaving = left + np.stack([sums[:, 0, 0], sums[:, 1, 1]], axis=1)
+        pooled = left.sum(axis=0) / leaving.sum(axis=0)
+        switch = np.clip((left + 2 * pooled) / (leaving + 2), 1e-4, 0.9999)
+        start = np.clip([occupied[0] for occupied, _ in found], 1e-3, 1 - 1e-3)
+    return [all_paths(*site) for site in zip(levels, switch, start, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        [[0.6, 0.05, 0.8]],
+        [[0.95, 0.01, 0.01, 0.4, 0.99], [0.01, 0.2, 0.6, 0.01, 0.01]],
+        [[0.99, 0.99, 0.99, 0.99], [0.01, 0.01, 0.01, 0.01], [0.4, 0.6, 0.4, 0.6]],
+    ],
+)
+def test_posteriors_of_short_chains_are_sums_over_all_their_paths(observed):
+    """Three frames have eight paths, each of a probability that can be written down."""
+    observed = np.array(observed)
     hidden = hidden_states(observed, EMISSION)
-    # The fitted chain is not reported; a static one must leave one answer for all frames.
-    assert hidden.occupied.shape == (1, 3)
-    assert np.all((hidden.occupied > 0) & (hidden.occupied < 1))
-    # What appears or vanishes between frames changes the occupancy by as much.
-    change = np.diff(hidden.occupied, axis=1)
-    np.testing.assert_allclose(hidden.appeared - hidden.vanished, change, atol=1e-12)
+    for site, (occupied, pairs) in enumerate(fitted_by_paths(observed)):
+        np.testing.assert_allclose(hidden.occupied[site], occupied, atol=1e-12)
+        np.testing.assert_allclose(hidden.appeared[site], pairs[:, 0, 1], atol=1e-12)
+        np.testing.assert_allclose(hidden.vanished[site], pairs[:, 1, 0], atol=1e-12)
 
 
 def test_different_rates_are_told_apart_and_equal_ones_are_not():

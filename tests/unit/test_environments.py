@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from parsed import parsed_rules
 from rattler import MatchSpec
 
+from latticework.names import available
 from latticework.sources import source_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,7 @@ IMPORTED = {
 }
 # It needs numpy 1, which nothing else here does: what is pinned there is not what tests run with.
 APART = "py4dstem.yaml"
+BASELINES = ("py4dstem", "quantem")
 
 
 def specs(path):
@@ -39,17 +42,26 @@ def pins(path):
     return {spec.name.normalized: str(spec.version).removeprefix("==") for spec in specs(path)}
 
 
-def rules():
-    """(rule, script, environment) of every rule that runs a script."""
+def workflow_rules():
+    """(rule, script, environment) of every rule that runs a script, as Snakemake parses them."""
     found = []
-    for path in sorted((ROOT / "rules").glob("*.smk")):
-        for block in re.split(r"^(?=rule )", path.read_text(), flags=re.MULTILINE)[1:]:
-            name = re.match(r"rule (\w+)", block)[1]
-            script = re.search(r'script:\s+"\.\./scripts/([\w.]+)"', block)
-            conda = re.search(r'conda:\s+"\.\./envs/([\w.]+)"', block)
-            if script:
-                found.append((name, script[1], conda and conda[1]))
+    for rule in parsed_rules("config/config.yaml"):
+        if rule.script is None or rule.name.startswith("_"):
+            continue
+        # A placeholder stands for every file that fits it.
+        scripts = sorted((ROOT / "scripts").glob(re.sub(r"\{.*?\}", "*", rule.script)))
+        environments = sorted((ROOT / "envs").glob(re.sub(r"\{.*?\}", "*", rule.environment)))
+        if "{method}" in rule.environment:
+            environments = [path for path in environments if path.stem in BASELINES]
+        found += [
+            (rule.name, str(script.relative_to(ROOT / "scripts")), environment.name)
+            for script in scripts
+            for environment in environments
+        ]
     return found
+
+
+RULES = workflow_rules()
 
 
 def third_party(path):
@@ -88,14 +100,42 @@ def test_pins_are_the_tested_versions(path):
             assert pinned == version(PYPI.get(package, package)).split("+")[0], package
 
 
-def test_every_rule_with_a_script_has_an_environment_and_each_is_used():
-    assert {env for _, _, env in rules()} == {path.name for path in ENVIRONMENTS}
+def test_every_environment_is_used():
+    assert {env for _, _, env in RULES} == {path.name for path in ENVIRONMENTS}
 
 
-@pytest.mark.parametrize(("rule", "script", "environment"), rules())
+def test_every_rule_has_a_message_a_log_and_a_benchmark():
+    rules = [r for r in parsed_rules("config/config.yaml") if r.name not in ("all", "networks")]
+    assert [r.name for r in rules if not (r.message and r.logs and r.benchmark)] == []
+
+
+PACKAGE = ROOT / "src/latticework"
+# What a script loads by the name that the configuration gives.
+NAMED = {
+    "structures/structures.py": [PACKAGE / f"structures/{n}.py" for n in available("structures")],
+    "structures/construction.py": [PACKAGE / f"structures/{n}.py" for n in available("structures")],
+    "simulation/simulate.py": [
+        PACKAGE / "simulation/exit_waves.py",
+        PACKAGE / "simulation/diffraction.py",
+    ],
+    "inference/calibrate.py": [
+        PACKAGE / "inference/calibrate.py",
+        PACKAGE / "inference/scan_calibration.py",
+    ],
+}
+
+
+@pytest.mark.parametrize(("rule", "script", "environment"), RULES)
 def test_imports_of_a_rule_are_in_its_environment(rule, script, environment):
+    if environment == "py4dstem.yaml":
+        named = [PACKAGE / "analysis/diffraction/correlation_py4dstem.py"]
+    elif environment == "quantem.yaml":
+        named = [PACKAGE / "analysis/diffraction/correlation_quantem.py"]
+    else:
+        named = NAMED.get(script, [])
     path = ROOT / "scripts" / script
-    needed = set().union(*map(third_party, [path, *source_files(path, ROOT / "src")]))
+    files = [path, *source_files([path, *named], ROOT / "src")]
+    needed = set().union(*map(third_party, files))
     covered = {IMPORTED.get(name, name) for name in pins(ROOT / "envs" / environment)}
     assert needed <= covered
 
@@ -103,7 +143,7 @@ def test_imports_of_a_rule_are_in_its_environment(rule, script, environment):
 def test_quantem_is_the_same_everywhere():
     """It comes without its list of dependencies, and so stands in no environment file."""
     wanted = f"quantem=={version('quantem')}"
-    for name in ("Makefile", "envs/correlation.post-deploy.sh", "docs/dependencies.md"):
+    for name in ("Makefile", "envs/quantem.post-deploy.sh", "docs/dependencies.md"):
         text = (ROOT / name).read_text()
         assert re.findall(r"quantem==[\d.]+\d", text) == [wanted], name
         assert f"--no-deps {wanted}" in text

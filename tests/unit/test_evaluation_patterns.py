@@ -6,20 +6,20 @@ import pytest
 from ase.build import bulk
 
 from latticework import shards
-from latticework.analysis.diffraction_scores import peak_scores
-from latticework.analysis.evaluation_patterns import (
+from latticework.config.base import Range
+from latticework.config.evaluation_peaks import Patterns
+from latticework.evaluation.bragg import peak_scores
+from latticework.evaluation.patterns import (
     choose_sources,
     make_patterns,
     split_crystals,
 )
-from latticework.config_base import Range
-from latticework.config_diffraction import EvaluationPatterns
 from latticework.shards import Array
 from latticework.simulation.structure_factors import draw_peaks
 from latticework.structures.orientations import along_beam, tilt_from_zone
 
 SIZE, STEP = 48, 0.05
-SETTINGS = EvaluationPatterns(
+SETTINGS = Patterns(
     validation=0.3, tuning=6, test=10, series=3, doses=[1e4, 1e8], threshold=0.03, separation=1
 )
 RANGES = {

@@ -6,12 +6,13 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from latticework.figures import style
-from latticework.figures.detection import (
+from latticework.figures.peaks import (
     LARGEST,
     accuracy,
     detection,
     method_name,
     method_styles,
+    scan,
     shown_patterns,
     table_1,
 )
@@ -79,7 +80,7 @@ def test_networks_are_in_colour_and_correlations_are_not():
     assert "linestyle" not in styles["my_net"]
     assert styles["quantem"]["linestyle"] == "--"
     assert method_name("my_net") == "my net"
-    assert method_name("fcunet") == "FCU-Net"
+    assert method_name("quantem") == "correlation (quantem)"
 
 
 def test_accuracy_has_every_method_in_every_panel():
@@ -121,7 +122,10 @@ def test_table_1_shows_what_its_table_says():
             "share_better": [0.75, 0.9],
         }
     )
-    figure, data = table_1(methods, comparison)
+    published = pd.DataFrame(
+        {"method": ["fcunet", "fcunet"], "on_zone": [True, False], "ssim": [0.948, 0.880]}
+    )
+    figure, data = table_1(methods, comparison, published)
     similarity, peaks, better = figure.axes
     assert [bar.get_height() for bar in similarity.patches] == [0.9, 0.7]
     assert [bar.get_height() for bar in peaks.patches] == [0.6, 0.5, 0.4, 0.3]
@@ -130,3 +134,28 @@ def test_table_1_shows_what_its_table_says():
     heights = [float(np.ravel(line.get_ydata())[0]) for line in similarity.get_lines()]
     assert {0.948, 0.880, 0.2, 0.3} <= set(heights)
     assert set(data["layer"]) == {"methods", "comparison"}
+
+
+def test_a_scan_has_a_panel_a_pattern_and_a_row_a_peak(tmp_path):
+    rng = np.random.default_rng(0)
+    counts = [3, 0, 2, 1]
+    names = ("qx", "qy", "intensity", "sigma", "x_px", "y_px")
+    arrays = {name: [rng.uniform(0, 30, count) for count in counts] for name in names}
+    arrays |= {"excerpt": rng.uniform(0, 9, (3, 32, 32)), "excerpt_position": np.array([0, 1, 3])}
+    attributes = {"title": "A scan", "skipped": "", "scan": [2, 2]}
+    figure, table = drawn = scan(arrays, attributes)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [
+        "position (0, 0): 3 peaks",
+        "position (0, 1): 0 peaks",
+        "position (1, 1): 1 peaks",
+    ]
+    assert table["pattern"].tolist() == [0, 0, 0, 3]
+    paths = [tmp_path / f"figure.{ending}" for ending in ("svg", "png", "csv")]
+    style.save(drawn, *paths)
+    assert all(path.stat().st_size > 100 for path in paths)
+
+
+def test_a_scan_that_was_skipped_says_why():
+    _, table = scan({}, {"title": "A scan", "skipped": "no such address"})
+    assert "no such address" in table["reason"].item()

@@ -1,11 +1,10 @@
 """Figures of the diffraction library: they show what they are given, and say so in their tables."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from latticework.figures import style
-from latticework.figures.diffraction import crystals, examples, map_training, triplets
+from latticework.figures.library import crystals, examples, triplets
 
 
 @pytest.fixture
@@ -59,11 +58,3 @@ def test_triplets_have_a_row_an_orientation_and_a_line_a_pattern(shard):
     expected = shard["pattern"][1, 0, 0].sum() / shard["probe"][0].sum()
     assert table["electrons_recorded"].iloc[0] == pytest.approx(expected)
     assert table["largest_structure_factor_volts"].iloc[0] == shard["structure_factors"][1].max()
-
-
-def test_losses_of_all_networks_are_drawn_and_listed():
-    log = pd.DataFrame({"step": [1, 2], "loss": [0.2, 0.1], "held_out_loss": [0.3, 0.2]})
-    figure, table = map_training({"unet": log, "fcunet": log.assign(held_out_loss=0.1)})
-    assert len(figure.axes[0].lines) == 4
-    listed = table.groupby("layer")["held_out_loss"].min()
-    assert listed.to_dict() == {"unet": 0.2, "fcunet": 0.1}

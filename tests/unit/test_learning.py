@@ -9,23 +9,20 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from latticework import config, shards
-from latticework.config import Range
+from latticework import shards
+from latticework.config.base import Range
+from latticework.config.micrographs import Imaging
+from latticework.config.training import ClassMapTraining
+from latticework.fingerprint import fingerprint
 from latticework.hardware import resolved_precision
-from latticework.imaging.augmentation import wave_bank
-from latticework.learning import module as module_file
-from latticework.learning.data import load_wave_bank
 from latticework.learning.distributed import DistributedError, train_distributed
-from latticework.learning.module import (
-    LOSSES,
-    ClassMapModule,
-    blend,
-    floor_variances,
-    learning_rate_factor,
-)
-from latticework.learning.training import Recipe, train
-from latticework.learning.weights import WeightsError, load, save, take_over
-from latticework.networks.residual_unet import ResidualUNet
+from latticework.learning.module import TrainingModule, floor_variances, learning_rate_factor
+from latticework.learning.recipe import Recipe, Runtime
+from latticework.learning.sources.hrtem import LOSSES, blend
+from latticework.learning.sources.waves import load_wave_bank
+from latticework.learning.training import train
+from latticework.learning.weights import WeightsError, copy_matching, load, save
+from latticework.networks.layers.residual_unet import ResidualUNet
 
 BOX = 24.0
 NETWORK = {"name": "residual_unet", "frames": 1, "classes": 2, "features": 4, "depth": 1}
@@ -160,8 +157,6 @@ def recipe(**training):
         "loss": "cross_entropy",
         "learning_rate": 3e-3,
         "weight_decay": 0.01,
-        "accelerator": "cpu",
-        "threads": 1,
     }
 
     def fixed(value):
@@ -182,16 +177,15 @@ def recipe(**training):
     return Recipe(
         study="made_up",
         seed=1,
-        structures={"generator": "graphene", "count": 2, "held_out": 2, "shard_size": 2},
-        simulation={
-            "method": "exit_waves",
-            "energy": 80e3,
-            "sampling": 0.3,
-            "stored_sampling": 0.3,
-        },
-        imaging=imaging,
-        network=NETWORK,
-        training=values | training,
+        name="small",
+        material=None,
+        classes=["C"],
+        structures={"generator": "graphene", "parameters": {}},
+        simulation={"energy": 80e3, "sampling": 0.3, "stored_sampling": 0.3},
+        imaging=Imaging.model_validate(imaging).model_dump(mode="json"),
+        network={"network": {"name": "residual_unet", "features": 4, "depth": 1}},
+        training=ClassMapTraining.model_validate(values | training).model_dump(mode="json"),
+        source="learning.sources.hrtem:source",
     )
 
 
@@ -219,27 +213,23 @@ def same(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def killed_after(steps, monkeypatch):
-    """Let the making of pictures fail once `steps` training steps have been made."""
-    original, made = module_file.make_batch, []
+class KilledAt(lightning.Callback):
+    """The end of a training's process at the beginning of a step."""
 
-    def make_batch(*arguments, **options):
-        made.append(None)
-        if len(made) > steps:
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
             raise KeyboardInterrupt
-        return original(*arguments, **options)
-
-    monkeypatch.setattr(module_file, "make_batch", make_batch)
 
 
-def test_a_killed_training_resumes_to_the_same_weights_and_log(shard, tmp_path, monkeypatch):
-    whole, _ = train(recipe(), [shard], [shard], tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        # Three steps and four validation batches make the first epoch; then one step more.
-        killed_after(3 + 4 + 1, patch)
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train(recipe(), [shard], [shard], tmp_path / "killed")
-    resumed, _ = train(recipe(), [shard], [shard], tmp_path / "killed")
+def test_a_killed_training_resumes_to_the_same_weights_and_log(shard, tmp_path):
+    whole, _ = train(recipe(), Runtime(), [shard], [shard], tmp_path / "whole")
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        # Three steps make the first epoch; then one step more.
+        train(recipe(), Runtime(), [shard], [shard], tmp_path / "killed", callbacks=[KilledAt(4)])
+    resumed, _ = train(recipe(), Runtime(), [shard], [shard], tmp_path / "killed")
     assert same(state(resumed), state(whole))
     logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
@@ -247,16 +237,16 @@ def test_a_killed_training_resumes_to_the_same_weights_and_log(shard, tmp_path, 
 
 
 def test_another_recipe_does_not_continue_from_a_checkpoint(shard, tmp_path):
-    first, _ = train(recipe(steps=3), [shard], [shard], tmp_path / "model")
-    train(recipe(learning_rate=1e-2), [shard], [shard], tmp_path / "model")
-    again, _ = train(recipe(steps=3), [shard], [shard], tmp_path / "other")
+    first, _ = train(recipe(steps=3), Runtime(), [shard], [shard], tmp_path / "model")
+    train(recipe(learning_rate=1e-2), Runtime(), [shard], [shard], tmp_path / "model")
+    again, _ = train(recipe(steps=3), Runtime(), [shard], [shard], tmp_path / "other")
     assert same(state(first), state(again))
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_a_few_dozen_steps_learn_an_easy_case(shard, tmp_path, loss):
     settings = {"loss": loss, "steps": 40, "steps_per_epoch": 10}
-    network, card = train(recipe(**settings), [shard], [shard], tmp_path)
+    network, card = train(recipe(**settings), Runtime(), [shard], [shard], tmp_path)
     lines = (tmp_path / "training.csv").read_text().splitlines()
     rows = [
         dict(zip(lines[0].split(","), map(float, row.split(",")), strict=True)) for row in lines[1:]
@@ -269,30 +259,8 @@ def test_a_few_dozen_steps_learn_an_easy_case(shard, tmp_path, loss):
 
 
 def test_weight_decay_acts_on_kernels_only(shard):
-    waves, positions = made_up_waves()
-    bank = wave_bank(
-        torch.from_numpy(waves),
-        [torch.from_numpy(xy[:, :2]) for xy in positions],
-        [torch.ones(len(xy), dtype=torch.long) for xy in positions],
-        BOX,
-        1.2,
-    )
-    module = ClassMapModule(
-        bank,
-        bank,
-        seed=1,
-        study="made_up",
-        network=NETWORK,
-        pictures={},
-        ranges={},
-        batch_size=2,
-        loss="mse",
-        learning_rate=1e-3,
-        weight_decay=0.1,
-        warmup_steps=0,
-        total_steps=1,
-        decay=0.3,
-    )
+    given = recipe(weight_decay=0.1)
+    module = TrainingModule(given, given.make_source([shard], [shard]))
     decayed, free = module.configure_optimizers()["optimizer"].param_groups
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
     assert all(parameter.ndim == 4 for parameter in decayed["params"])
@@ -326,8 +294,8 @@ def test_precision_follows_the_processor_only_where_asked(monkeypatch, amx, expe
 
 
 def test_a_recipe_is_one_fingerprint():
-    assert config.fingerprint(recipe()) == config.fingerprint(recipe())
-    assert config.fingerprint(recipe()) != config.fingerprint(recipe(steps=7))
+    assert fingerprint(recipe()) == fingerprint(recipe())
+    assert fingerprint(recipe()) != fingerprint(recipe(steps=7))
 
 
 def test_a_training_can_start_from_other_weights(tmp_path):
@@ -338,14 +306,14 @@ def test_a_training_can_start_from_other_weights(tmp_path):
     save(path, known, {"network": {"name": "residual_unet", **arguments}})
     network = ResidualUNet(**arguments | {"frames": 3, "classes": 5})
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    taken = take_over(network, path)
+    taken = copy_matching(network, path)
     for name, tensor in network.state_dict().items():
         expected = known.state_dict()[name] if name in taken else before[name]
         torch.testing.assert_close(tensor, expected)
     left = {name for name in before if name not in taken}
     assert left == {"encoder.0.enter.0.weight", "score.weight", "score.bias"}
     with pytest.raises(WeightsError, match="found none"):
-        take_over(ResidualUNet(**arguments | {"features": 6, "depth": 2}), path)
+        copy_matching(ResidualUNet(**arguments | {"features": 6, "depth": 2}), path)
 
 
 def test_a_feature_that_never_fired_is_not_blown_up():
@@ -357,7 +325,7 @@ def test_a_feature_that_never_fired_is_not_blown_up():
 
 
 def test_trained_variances_are_floored(shard, tmp_path):
-    network, _ = train(recipe(), [shard], [shard], tmp_path)
+    network, _ = train(recipe(), Runtime(), [shard], [shard], tmp_path)
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             assert layer.running_var.min() >= 0.0099 * layer.running_var.median()
@@ -376,10 +344,10 @@ def one_process_with_all_shares(module, steps, count):
     module.train()
     for step in range(steps):
         for share in range(count):
-            made = module.make_pictures(
-                module.bank, "step", step * count + share, module.ranges_at(step)
-            )
-            (module.score_pictures(made) / count).backward()
+            number = step * count + share
+            made = module.source.training(step, number, number + count)
+            module.source.prepare(number)
+            (module.source.loss(module.network, made) / count).backward()
             if share == 0:
                 statistics = {n: b.clone() for n, b in module.network.named_buffers()}
         for name, buffer in module.network.named_buffers():
@@ -390,20 +358,17 @@ def one_process_with_all_shares(module, steps, count):
     return module.network
 
 
-def test_two_processes_give_the_weights_of_one_that_makes_both_shares(shard, tmp_path, monkeypatch):
-    two, card = train_distributed(recipe(devices=2), [shard], [shard], tmp_path / "two")
-    built = []
-    with monkeypatch.context() as patch:
-        patch.setattr(lightning.Trainer, "fit", lambda self, module, *_, **__: built.append(module))
-        train(recipe(), [shard], [shard], tmp_path / "one")
-    initial = copy.deepcopy(built[0].network)
-    one = one_process_with_all_shares(built[0], steps=6, count=2)
-    assert card["training"]["devices"] == 2
+def test_two_processes_give_the_weights_of_one_that_makes_both_shares(shard, tmp_path):
+    two, card = train_distributed(recipe(), Runtime(devices=2), [shard], [shard], tmp_path / "two")
+    module = TrainingModule(recipe(), recipe().make_source([shard], [shard]))
+    initial = copy.deepcopy(module.network)
+    one = one_process_with_all_shares(module, steps=6, count=2)
+    assert card["processes"] == 2
     assert state(two).keys() == state(one).keys()
     for name, expected in state(one).items():
         torch.testing.assert_close(state(two)[name], expected, rtol=1e-4, atol=1e-5)
     # The training did something, and a single share would have done something else.
-    alone, _ = train(recipe(), [shard], [shard], tmp_path / "alone")
+    alone, _ = train(recipe(), Runtime(), [shard], [shard], tmp_path / "alone")
     for other in (initial, alone):
         difference = max(
             float((state(two)[name] - tensor.detach()).abs().max())
@@ -414,11 +379,13 @@ def test_two_processes_give_the_weights_of_one_that_makes_both_shares(shard, tmp
 
 def test_a_process_that_fails_is_an_error(shard, tmp_path, capfd):
     with pytest.raises(DistributedError, match="2 x 1 processes failed"):
-        train_distributed(recipe(devices=2), [tmp_path / "missing.h5"], [shard], tmp_path)
+        train_distributed(
+            recipe(), Runtime(devices=2), [tmp_path / "missing.h5"], [shard], tmp_path
+        )
     assert "missing.h5" in capfd.readouterr().out
 
 
 def test_several_nodes_need_slurm(shard, tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    with pytest.raises(DistributedError, match="nodes = 2: several nodes need Slurm"):
-        train_distributed(recipe(nodes=2), [shard], [shard], tmp_path)
+    with pytest.raises(DistributedError, match="2 nodes need Slurm"):
+        train_distributed(recipe(), Runtime(nodes=2), [shard], [shard], tmp_path)

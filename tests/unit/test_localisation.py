@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 
-from latticework.analysis.localisation import find_seeds, localise, thin_out
+from latticework.analysis.atoms import localisation
+from latticework.analysis.atoms.localisation import find_seeds
 
 SAMPLING = 0.25
 SIGMA = 0.35
+
+
+def localise(probabilities, **changed):
+    return localisation.localise(probabilities, **{"epsilon": 0.995, "threshold": 0.5} | changed)
 
 
 def render(positions, shape, amplitudes=1.0, sigma=SIGMA, sampling=SAMPLING):
@@ -103,16 +108,7 @@ def test_ripples_on_a_saturated_peak_are_one_atom():
     atoms = render(np.array([[8.0, 8.0]]), (64, 64))[1]
     atoms[31:34, 31:34] = 1 - 1e-4 * rng.random((3, 3))
     background = 1 - atoms
-    assert find_seeds(background, 0.995, min_distance=3.0).max() == 1
-
-
-def test_thinning_keeps_the_highest_and_what_its_victims_hid():
-    x = np.array([0.0, 1.0, 2.0, 3.0, 9.0])
-    positions = np.stack([x, 0 * x], axis=1)
-    # 0 removes 1, so 2 is free and removes 3.
-    kept = thin_out(positions, np.array([4.0, 3.0, 2.0, 1.0, 0.5]), 1.5)
-    assert kept.tolist() == [True, False, True, False, True]
-    assert thin_out(positions, np.ones(5), 1.5).tolist() == [True, False, True, False, True]
+    assert find_seeds(background, 0.995, separation=3.0).max() == 1
 
 
 def test_weak_haze_moves_an_atom_less_than_its_centre_of_mass():

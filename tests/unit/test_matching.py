@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from latticework.analysis.matching import in_mask, match, outside_margin, scores, scores_by_group
+from latticework.analysis.atoms.regions import in_mask, in_outlines, outside_margin
+from latticework.evaluation import matching
+from latticework.evaluation.matching import match
+
+
+def scores(found, truth, radius=0.5, **ignored):
+    return matching.scores(found, truth, radius, **ignored)
+
+
+def scores_by_group(found, truth, groups, **others):
+    return matching.scores_by_group(found, truth, groups, 0.5, **others)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -92,6 +102,21 @@ def test_groups_share_the_matching_and_split_the_false():
 def test_groups_without_found_atoms_are_all_missed():
     result = scores_by_group(np.zeros((0, 2)), np.ones((2, 2)), np.array([True, False]))
     assert result[True]["recall"] == result[False]["recall"] == 0.0
+
+
+def test_a_false_atom_may_be_charged_to_another_group():
+    found, truth = np.array([[0.0, 0.0], [5.0, 5.0]]), np.array([[0.0, 0.1]])
+    result = scores_by_group(found, truth, np.array(["a"]), charged=np.array(["a", "b"]))
+    assert result["a"]["f1"] == 1.0
+    assert result["b"]["false_positives"] == 1
+
+
+def test_points_inside_of_any_outline():
+    square = [(0, 0), (4, 0), (4, 4), (0, 4)]
+    triangle = [(10, 0), (14, 0), (10, 4)]
+    points = np.array([[1.0, 1.0], [11.0, 1.0], [13.5, 3.0], [7.0, 1.0]])
+    assert in_outlines(points, [square, triangle]).tolist() == [True, True, False, False]
+    assert not in_outlines(points, []).any()
 
 
 def test_mask_is_indexed_y_x_and_extends_beyond_its_border():

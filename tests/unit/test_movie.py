@@ -7,15 +7,15 @@ import pytest
 import tifffile
 from imageio.v3 import imwrite
 
-from latticework.analysis.atoms import LOWEST_PROBABILITY, atoms_table
-from latticework.analysis.tracking import track
-from latticework.cli import published_weights
-from latticework.config import Inference
-from latticework.datasets.movie import open_movie
+from latticework import materials
+from latticework.analysis.atoms.table import LOWEST_PROBABILITY, atoms_table
+from latticework.analysis.movies.tracking import track
+from latticework.cli import published
+from latticework.config.inference import Images
+from latticework.datasets.movies import open_movie
 from latticework.datasets.read import PictureError
-from latticework.inference.prediction import predict
+from latticework.inference.class_maps import predict
 from latticework.learning import weights
-from latticework.materials import FCC_110
 
 
 def frame(number, shape=(48, 64)):
@@ -126,16 +126,26 @@ def test_memory_does_not_grow_with_the_movie(tmp_path):
 @pytest.mark.parametrize("symmetries", [1, 4])
 def test_a_frame_is_read_in_as_many_turns_as_the_config_says(tmp_path, symmetries):
     y, x = np.mgrid[:96, :96] * 0.25
-    crystal = 100 + 10 * sum(np.cos(2 * np.pi * (gx * x + gy * y)) for gx, gy in FCC_110)
+    reflections = materials.load("gold").reflections.zone_axes["110"]
+    crystal = 100 + 10 * sum(np.cos(2 * np.pi * (gx * x + gy * y)) for gx, gy in reflections)
     noisy = np.random.default_rng(0).poisson(crystal, (2, 96, 96)).astype(np.float32)
     tifffile.imwrite(tmp_path / "movie.tif", noisy)
-    network, card = weights.load(published_weights("gold"))
-    settings = Inference(weights="", symmetries=symmetries)
+    network, card = weights.load(published.weights("gold"))
+    settings = Images(symmetries=symmetries)
     movie = open_movie(tmp_path / "movie.tif")
     found = track(movie.frames(), 2, network, card, 0.25, settings).detections
-    probabilities, pixel = predict(network, card, noisy[:1], 0.25, symmetries=symmetries)
+    probabilities, pixel = predict(
+        network,
+        card,
+        noisy[:1],
+        0.25,
+        tile=settings.tile,
+        overlap=settings.overlap,
+        symmetries=symmetries,
+        device="cpu",
+    )
     alone = atoms_table(
-        probabilities, pixel, 0.25, card, epsilon=0.995, threshold=LOWEST_PROBABILITY
+        probabilities, pixel, 0.25, card, epsilon=settings.epsilon, threshold=LOWEST_PROBABILITY
     )
     first = found.loc[found["frame"] == 0, "probability"].to_numpy()
     assert len(first) > 50

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from latticework.networks import NETWORKS
-from latticework.networks.residual_unet import (
+from latticework import names, networks
+from latticework.networks.layers.residual_unet import (
     Convolution,
     ResidualUNet,
     Stage,
@@ -144,5 +144,25 @@ def test_a_network_in_evaluation_moves_with_its_picture():
     torch.testing.assert_close(moved[..., 80:112, 80:112], expected[..., 80:112, 80:112])
 
 
-def test_networks_are_found_by_the_names_in_the_config():
-    assert NETWORKS["residual_unet"] is ResidualUNet
+@pytest.mark.parametrize("name", names.available("networks"))
+def test_every_architecture_of_the_config_can_be_built(name):
+    """From the parameters that a configuration gives, and what its study knows besides."""
+    module = names.load("networks", name)
+    size = {"features": 2, "depth": 1}
+    if "levels" in module.Parameters.model_fields:
+        parameters = module.Parameters(**size, levels=2, dropout=0.1)
+        inputs, expected, given = torch.rand(2, 3, 16, 16).unbind(), (3, 16, 16), {}
+    else:
+        parameters = module.Parameters(**size)
+        given = {"frames": 2, "classes": 4}
+        inputs, expected = [torch.rand(3, 2, 16, 16)], (3, 4, 16, 16)
+    network = networks.build({"name": name} | parameters.model_dump(mode="json") | given)
+    assert network(*inputs).shape == expected
+    assert 16 % module.multiple(parameters) == 0
+
+
+def test_an_unknown_architecture_and_wrong_arguments_are_errors():
+    with pytest.raises(names.UnknownNameError, match="somebodys"):
+        networks.build({"name": "somebodys"})
+    with pytest.raises(TypeError, match="layers"):
+        networks.build({"name": "residual_unet", "layers": 3})

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
-from latticework.analysis import correlation, correlation_quantem
-from latticework.analysis.map_scores import judge_maps, peaks_of
-from latticework.analysis.peak_detection import (
+from latticework.analysis.diffraction import correlation, correlation_quantem
+from latticework.evaluation.peak_tuning import (
     draw_trials,
+    evaluated,
     peak_table,
     read_patterns,
     tuned_detection,
-    write_detection,
 )
-from latticework.shards import Array, write
+from latticework.evaluation.peaks import peaks_of, score_structure_factors
+from latticework.shards import Array, read, write
 from latticework.simulation.structure_factors import draw_peaks
 
 SIZE, STEP = 64, 0.05
@@ -151,21 +151,21 @@ def test_what_is_best_on_the_validation_is_what_the_test_sees(arrays, table):
 
 def test_a_perfect_map_is_read_perfectly(arrays, table, tmp_path):
     maps = torch.from_numpy(arrays["structure_factors"])
-    detection = judge_maps(maps, arrays, table, trials=12, radius=0.05, seed=2018, name="perfect")
+    how = {"trials": 12, "radius": 0.05, "seed": 2018}
+    detection = score_structure_factors(maps, arrays, table, **how, name="perfect")
     assert detection.scores["accuracy"].to_numpy() == pytest.approx(1, abs=1e-9)
     assert detection.scores["ssim"].to_numpy() == pytest.approx(1)
     blurred = torch.nn.functional.avg_pool2d(maps[:, None], 9, 1, 4)[:, 0]
-    worse = judge_maps(blurred, arrays, table, trials=12, radius=0.05, seed=2018, name="blurred")
+    worse = score_structure_factors(blurred, arrays, table, **how, name="blurred")
     assert (worse.scores["ssim"] < 0.9).all()
-
-    class Paths:
-        scores, peaks, tuning = (tmp_path / f"{n}.csv" for n in ("scores", "peaks", "tuning"))
-
-    write_detection(detection, Paths)
-    peaks = pd.read_csv(Paths.peaks)
+    result = evaluated(detection)
+    write(tmp_path / "details.h5", "evaluation", result.arrays, result.attributes)
+    details, attributes = read(tmp_path / "details.h5", "evaluation")
+    peaks = peak_table(details)
     assert peaks["pattern"].unique().tolist() == [2, 3, 4, 5]
     assert len(peaks) == 4 * 9
-    assert len(pd.read_csv(Paths.tuning)) == 12
+    assert len(attributes["trials"]) == 12
+    assert sum(trial["chosen"] for trial in attributes["trials"]) == 1
 
 
 def test_peaks_of_maps_belong_to_their_maps(arrays):
@@ -183,7 +183,7 @@ def test_peaks_of_maps_belong_to_their_maps(arrays):
         )
 
 
-def test_a_method_that_finds_nothing_still_has_its_tables(arrays, table):
+def test_a_method_that_finds_nothing_still_has_its_tables(arrays, table, tmp_path):
     detection = tuned_detection(
         lambda indices, _: [np.zeros((0, 3)) for _ in indices],
         {"a": ("uniform", (0.0, 1.0))},
@@ -195,8 +195,11 @@ def test_a_method_that_finds_nothing_still_has_its_tables(arrays, table):
         name="blind",
     )
     assert detection.scores["accuracy"].tolist() == [0, 0, 0, 0]
-    assert list(peak_table(detection)) == ["pattern", "qx", "qy", "amplitude"]
-    assert peak_table(detection).empty
+    result = evaluated(detection)
+    write(tmp_path / "details.h5", "evaluation", result.arrays, result.attributes)
+    peaks = peak_table(read(tmp_path / "details.h5", "evaluation")[0])
+    assert list(peaks) == ["pattern", "qx", "qy", "amplitude"]
+    assert peaks.empty
 
 
 def test_patterns_are_read_back(arrays, table, tmp_path):
@@ -211,6 +214,6 @@ def test_patterns_are_read_back(arrays, table, tmp_path):
         {},
     )
     table.to_csv(tmp_path / "p.csv", index=False)
-    read, rows = read_patterns(tmp_path / "p.h5", tmp_path / "p.csv")
-    np.testing.assert_array_equal(read["peaks"][3], arrays["peaks"][3])
+    arrays_read, rows = read_patterns(tmp_path / "p.h5", tmp_path / "p.csv")
+    np.testing.assert_array_equal(arrays_read["peaks"][3], arrays["peaks"][3])
     pd.testing.assert_frame_equal(rows, table, check_dtype=False)

@@ -1,13 +1,14 @@
 """The Slurm profile: what a site sets, and from where."""
 
-import re
 from pathlib import Path
 
 import pytest
 import yte
+from parsed import parsed_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = ("ACCOUNT", "PARTITION", "GPU_PARTITION", "GPU_MODEL", "SITE", "JOB_PREFIX")
+KEYS += ("GPUS", "TRAIN_GPUS", "TRAIN_NODES", "TRAIN_THREADS")
 
 
 @pytest.fixture
@@ -30,20 +31,16 @@ def profile(tmp_path, monkeypatch):
 
 
 def on_gpu():
-    """Rules that ask for a GPU, but for simulations, which do so where the config says it."""
-    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    blocks = re.split(r"^rule (\w+):", text, flags=re.MULTILINE)[1:]
-    asking = {
-        name for name, block in zip(blocks[::2], blocks[1::2], strict=True) if " gpu=" in block
-    }
-    return asking - {"exit_waves", "diffraction"}
+    """Rules that ask for a GPU, but for simulations: hundreds of jobs would wait for one."""
+    return {rule.name for rule in parsed_rules("config/config.yaml") if rule.gpu} - {"simulate"}
 
 
 def test_without_a_site_the_cluster_decides(profile):
     found = profile()
     assert found["executor"] == "slurm"
     assert found["slurm-jobname-prefix"] == "latticework"
-    assert not {"default-resources", "set-resources", "slurm-partition-config"} & set(found)
+    assert not {"default-resources", "slurm-partition-config"} & set(found)
+    assert found["set-resources"] == {rule: {"gpu": 1} for rule in on_gpu()}
 
 
 def test_the_default_profile_leaves_to_a_cluster_what_is_its_own(profile):
@@ -59,8 +56,21 @@ def test_the_environment_has_the_last_word(profile):
     assert found["default-resources"] == {"slurm_account": "'chemistry'", "slurm_partition": "'7'"}
     assert set(found["set-resources"]) == on_gpu()
     for asked in found["set-resources"].values():
-        assert asked == {"slurm_partition": "'gpu'", "gpu_model": "'a100'"}
+        assert asked == {"gpu": 1, "slurm_partition": "'gpu'", "gpu_model": "'a100'"}
     assert found["slurm-jobname-prefix"] == "mine"
+
+
+def test_a_cluster_without_gpus_is_asked_for_none(profile):
+    found = profile("gpu_partition: gpu\n", GPUS="0")
+    assert found["set-resources"] == {rule: {"gpu": 0} for rule in on_gpu()}
+
+
+def test_a_training_on_several_gpus_is_as_many_tasks(profile):
+    found = profile("train_gpus: 8\ntrain_nodes: 2\ntrain_threads: 4\n")
+    asked = {"gpu": 8, "nodes": 2, "tasks": 8, "tasks_per_gpu": 1, "mpi": "'srun'"}
+    assert found["set-resources"]["train"] == asked
+    assert found["set-resources"]["evaluate"] == {"gpu": 1}
+    assert found["set-threads"]["train"] == 4
 
 
 def test_a_table_of_partitions_is_handed_to_the_plugin(profile):

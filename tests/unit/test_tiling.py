@@ -4,8 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latticework.hardware import best_device
-from latticework.inference.prediction import symmetric_softmax
+from latticework.inference.class_maps import symmetric_softmax
 from latticework.inference.tiling import predict_tiled, tiles
 
 MULTIPLE = 8
@@ -28,7 +27,7 @@ def test_every_pixel_is_kept_exactly_once_and_tiles_lie_on_the_grid(shape, tile,
             assert read.start % MULTIPLE == 0
             assert 0 <= read.start < read.stop <= shape[axis]
             assert inside.start == keep.start - read.start
-            # The trusted centre: half an overlap away from every border that is not the picture's.
+            # The trusted centre: half an overlap away from every border that is not the image's.
             assert read.start == 0 or inside.start >= overlap // 2
             assert read.stop == shape[axis] or read.stop - keep.stop >= overlap // 2
     assert (count == 1).all()
@@ -48,28 +47,28 @@ def pooling_network(frames: int, radius: int) -> torch.nn.Module:
 
 @pytest.mark.parametrize("shape", [(3, 200, 328), (1, 96, 96), (2, 160, 72)])
 def test_tiled_is_untiled(shape):
-    picture = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     network = pooling_network(shape[0], radius=3)
 
     @torch.no_grad()
     def function(stack):
         return network(torch.from_numpy(stack))
 
-    whole = function(picture[None])[0].numpy()
-    tiled = predict_tiled(function, picture, tile=96, overlap=56, batch=3)
+    whole = function(image[None])[0].numpy()
+    tiled = predict_tiled(function, image, tile=96, overlap=56, multiple=8, batch=3)
     np.testing.assert_allclose(tiled, whole, atol=1e-6)
 
 
-def test_a_small_odd_picture_is_padded_and_cut_back():
-    picture = np.arange(13 * 21, dtype=np.float32).reshape(13, 21)
+def test_a_small_odd_image_is_padded_and_cut_back():
+    image = np.arange(13 * 21, dtype=np.float32).reshape(13, 21)
     seen = []
 
     def function(stack):
         seen.append(stack.shape)
         return np.concatenate([stack, -stack], axis=1)
 
-    result = predict_tiled(function, picture, tile=64, overlap=16)
-    np.testing.assert_array_equal(result, np.stack([picture, -picture]))
+    result = predict_tiled(function, image, tile=64, overlap=16, multiple=8, batch=1)
+    np.testing.assert_array_equal(result, np.stack([image, -image]))
     assert seen == [(1, 1, 16, 24)]
 
 
@@ -80,7 +79,9 @@ def test_never_more_than_a_batch_of_tiles_at_once():
         sizes.append(stack.shape)
         return stack
 
-    predict_tiled(function, np.ones((300, 300), np.float32), tile=64, overlap=16, batch=4)
+    predict_tiled(
+        function, np.ones((300, 300), np.float32), tile=64, overlap=16, multiple=8, batch=4
+    )
     assert max(s[0] for s in sizes) == 4
     assert {s[2:] for s in sizes} == {(64, 64)}
 
@@ -93,35 +94,27 @@ def test_tiles_that_do_not_fit_are_refused(tile, overlap):
 
 def test_a_function_of_another_size_is_refused():
     with pytest.raises(ValueError, match="expected"):
-        predict_tiled(lambda stack: stack[..., 1:], np.ones((64, 64)), tile=64, overlap=0)
+        predict_tiled(
+            lambda stack: stack[..., 1:],
+            np.ones((64, 64)),
+            tile=64,
+            overlap=0,
+            multiple=8,
+            batch=1,
+        )
 
 
 @pytest.mark.parametrize("symmetries", [1, 4, 8])
-def test_the_mean_over_symmetries_turns_with_the_picture(symmetries):
+def test_the_mean_over_symmetries_turns_with_the_image(symmetries):
     network = pooling_network(1, radius=3)
-    pictures = torch.from_numpy(np.random.default_rng(1).normal(size=(2, 1, 48, 96))).float()
+    images = torch.from_numpy(np.random.default_rng(1).normal(size=(2, 1, 48, 96))).float()
     with torch.inference_mode():
-        read = symmetric_softmax(network, pictures, symmetries)
-        turned = symmetric_softmax(network, torch.rot90(pictures, 1, (-2, -1)), symmetries)
-        mirrored = symmetric_softmax(network, pictures.flip(-1), symmetries)
+        read = symmetric_softmax(network, images, symmetries)
+        turned = symmetric_softmax(network, torch.rot90(images, 1, (-2, -1)), symmetries)
+        mirrored = symmetric_softmax(network, images.flip(-1), symmetries)
     assert torch.allclose(read.sum(dim=1), torch.ones(()))
     same = torch.allclose(torch.rot90(read, 1, (-2, -1)), turned, atol=1e-6)
     assert same == (symmetries > 1)
     assert torch.allclose(read.flip(-1), mirrored, atol=1e-6) == (symmetries == 8)
     if symmetries == 1:
-        torch.testing.assert_close(read, network(pictures).softmax(dim=1))
-
-
-@pytest.mark.parametrize(
-    ("accelerator", "there", "device"),
-    [("auto", True, "cuda"), ("gpu", True, "cuda"), ("cpu", True, "cpu"), ("auto", False, "cpu")],
-)
-def test_networks_predict_where_the_config_says(monkeypatch, accelerator, there, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    assert best_device(accelerator).type == device
-
-
-def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(RuntimeError, match="no GPU"):
-        best_device("gpu")
+        torch.testing.assert_close(read, network(images).softmax(dim=1))

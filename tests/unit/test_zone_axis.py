@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from latticework import materials
 from latticework.datasets.read import read_picture
 from latticework.inference.zone_axis import material_sampling, zone_axis_sampling
-from latticework.materials import FCC_110, FCC_111, GOLD_LATTICE_CONSTANT, MATERIALS
+
+GOLD = materials.load("gold")
+FCC_110, FCC_111 = (np.array(GOLD.reflections.zone_axes[axis]) for axis in ("110", "111"))
 
 
 def crystal(reflections, sampling, degrees, size=256):
@@ -23,7 +26,7 @@ def noise(size=256):
 def test_the_patterns_are_gold_s():
     spacings = 1 / np.hypot(*FCC_110.T)
     np.testing.assert_allclose(spacings, [2.3556, 2.3556, 2.04], atol=1e-4)
-    np.testing.assert_allclose(1 / np.hypot(*FCC_111.T), GOLD_LATTICE_CONSTANT / np.sqrt(8))
+    np.testing.assert_allclose(1 / np.hypot(*FCC_111.T), GOLD.lattice_constant / np.sqrt(8))
     # {111} planes meet at 70.5°.
     first, second = (np.rad2deg(np.arctan2(y, x)) for x, y in FCC_110[:2])
     assert first - second == pytest.approx(70.53, abs=0.01)
@@ -38,7 +41,7 @@ def test_pixel_of_a_turned_crystal(sampling, degrees):
 
 def test_a_hexagonal_zone_axis_is_gold_s_111():
     image = crystal(FCC_111, 0.15, 20) + noise()
-    found = material_sampling(image, MATERIALS["nanoparticles"])
+    found = material_sampling(image, GOLD)
     assert found.sampling == pytest.approx(0.15, rel=0.01)
 
 
@@ -54,9 +57,17 @@ def test_a_distorted_pattern_is_refused():
     assert zone_axis_sampling(crystal(stretched, 0.15, 5) + noise(), FCC_110) is None
 
 
-def test_the_particle_gives_the_real_picture_s_pixel(mirror):
+def test_the_particle_gives_the_real_image_s_pixel(mirror):
     image = read_picture(mirror / "hrtem" / "gold_on_ceria_dtu.png").image[:, 120:380, 340:580]
     found = zone_axis_sampling(image, FCC_110)
     # 0.105 Å of 1424 px, drawn on 800: 0.1869 Å by the camera's own calibration.
     assert found.sampling == pytest.approx(0.1869, rel=0.03)
     assert found.anisotropy < 0.02
+
+
+def test_a_region_is_all_that_is_looked_at():
+    image = noise(512)
+    image[:256, 256:] += crystal(FCC_110, 0.2, 20)
+    found = material_sampling(image, GOLD, (256, 0, 512, 256))
+    assert found.sampling == pytest.approx(0.2, rel=0.01)
+    assert material_sampling(image, GOLD, (0, 256, 256, 512)) is None

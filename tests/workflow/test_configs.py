@@ -1,46 +1,46 @@
 """Every configuration plans; a wrong one is refused before any job starts."""
 
-import re
-
 import pytest
 
 
 @pytest.mark.parametrize("scale", ["config", "laptop", "tiny"])
 def test_dry_run_of_every_scale(fresh, scale):
     jobs = fresh.planned("--configfile", f"config/{scale}.yaml")
-    assert {"structures", "exit_waves", "train", "predict", "atoms", "evaluate"} <= set(jobs)
-    assert {"crystals", "diffraction", "figure_crystals", "figure_triplets"} <= set(jobs)
-    assert {"evaluate_maps", "correlate_quantem", "compare_maps"} <= set(jobs)
+    assert {"structures", "simulate", "train", "predict", "atoms", "evaluate"} <= set(jobs)
+    assert {"figure_crystals", "figure_triplets", "correlate", "compare", "peaks"} <= set(jobs)
     # In an environment that not every machine can make: at the papers' scale alone.
-    assert ("correlate_py4dstem" in jobs) == (scale == "config")
+    assert jobs["correlate"] == (2 if scale == "config" else 1)
     # Two trainings and nothing else of their own: too much for CI.
     assert ("figure_comparison" in jobs) == (scale != "tiny")
 
 
-def resources(text):
-    """Rule → what its first job of a dry run asks for."""
-    found = {}
-    for block in re.split(r"^(?=(?:local)?rule )", text, flags=re.MULTILINE)[1:]:
-        name = re.match(r"(?:local)?rule (\w+):", block)[1]
-        asked = re.search(r"^    resources: (.*)$", block, re.MULTILINE)[1]
-        found.setdefault(name, dict(pair.split("=") for pair in asked.split(", ")))
-    return found
+def test_published_weights_leave_nothing_to_train(fresh):
+    arguments = ("--configfile", "config/laptop.yaml", "config/published.yaml")
+    jobs = fresh.jobs(*arguments)
+    assert not {"train", "figure_training_curve"} & {job.rule for job in jobs}
+    assert {job.wildcards["split"] for job in jobs if job.rule == "simulate"} == {"heldout"}
+
+
+def test_the_target_networks_trains_every_network_of_every_study(fresh):
+    jobs = fresh.jobs("networks", "--configfile", "config/laptop.yaml")
+    trained = {(job.study, job.wildcards["network"]) for job in jobs if job.rule == "train"}
+    diffraction = {network for study, network in trained if study == "diffraction"}
+    assert len(trained) == 9
+    assert len(diffraction) == 5
 
 
 def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
     scale = ("--configfile", "config/config.yaml")
-    text = fresh.dry_run(*scale)
-    assert int(re.search(r"^total\s+(\d+)$", text, re.MULTILINE)[1]) <= 5000
-    assert len(re.findall(r"^(?:local)?rule diffraction:", text, re.MULTILINE)) == 220
-    first, second = resources(text), resources(fresh.dry_run("--attempt", "2", *scale))
-    for rule in ("train", "train_maps", "evaluate", "heights", "evaluate_maps"):
-        assert first[rule]["gpu"] == "1", rule
-    for rule in ("exit_waves", "diffraction"):
-        assert first[rule]["gpu"] == "0", rule
-    del first["all"]
+    jobs, again = fresh.jobs(*scale), fresh.jobs("--attempt", "2", *scale)
+    assert len(jobs) <= 5000
+    assert sum(job.rule == "simulate" and job.study == "diffraction" for job in jobs) == 220
+    first, second = ({job.rule: job.resources for job in found} for found in (jobs, again))
+    assert {rule for rule, asked in first.items() if "gpu" in asked} == {
+        *("simulate", "train", "evaluate", "count"),
+    }
     for rule, asked in first.items():
         for key in ("mem_mb", "runtime"):
-            assert int(second[rule][key]) == 2 * int(asked[key]) > 0, rule
+            assert second[rule][key] == 2 * asked[key] > 0, rule
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,23 @@ def test_wrong_config_is_one_clear_error(fresh, text, named):
 
 
 def test_weights_that_a_training_starts_from_are_its_input(fresh):
-    text = fresh.dry_run("--configfile", "config/laptop.yaml")
-    trainings = re.findall(r"^rule train:\n    input: (.*)$", text, re.MULTILINE)
-    assert len(trainings) == 4
-    starting = [files for files in trainings if "models/gold.safetensors" in files]
-    assert len(starting) == 1
-    assert "gold_heights" in starting[0]
+    jobs = fresh.jobs("--configfile", "config/laptop.yaml")
+    trainings = [job for job in jobs if job.rule == "train"]
+    starting = [job for job in trainings if any(path.startswith("models/") for path in job.input)]
+    assert len(trainings) == 9
+    assert [job.study for job in starting] == ["gold_heights"]
+
+
+def test_a_data_set_that_its_study_cannot_read_is_refused_before_any_job(fresh):
+    registry = fresh.folder / "config/datasets.yaml"
+    registry.write_text(
+        registry.read_text()
+        + "\nmy_picture: {title: mine, study: diffraction, path: frame.tif, kind: image}\n"
+    )
+    (fresh.folder / "mine.yaml").write_text("studies: {diffraction: {datasets: [my_picture]}}")
+    done = fresh.run("--configfile", "config/tiny.yaml", "mine.yaml", "-n", check=False)
+    message = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "my_picture" in message
+    assert "scan" in message
+    assert "Traceback" not in message

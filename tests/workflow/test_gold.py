@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+import yaml
 from checkout import GOLD, TABLES, Workflow
 
 RESULTS = "results/tiny"
@@ -45,11 +46,31 @@ def test_movies_are_the_same_when_made_again(gold, tmp_path, pictures):
 
 
 def test_the_movies_model_reruns_what_it_decides(gold):
-    path = gold.folder / "src/latticework/analysis/dynamics.py"
+    path = gold.folder / "src/latticework/analysis/movies/hidden_markov.py"
     before = path.read_bytes()
     path.write_bytes(before + b"\nCHANGED = True\n")
     try:
         planned = set(gold.planned())
     finally:
         path.write_bytes(before)
-    assert planned == {"emission", "dynamics", "score_movies", "figure_dynamics", "manifest"}
+    assert planned == {"dynamics", "score_movies", "figure_dynamics", "manifest"}
+
+
+def test_one_more_dose_of_the_evaluation_leaves_the_movies_alone(gold):
+    few = gold.folder / "few.yaml"
+    before = few.read_text()
+    content = yaml.safe_load(before)
+    content["studies"]["gold"]["evaluation"] = {"doses": [1.0e3, 3.0e3, 1.0e4]}
+    few.write_text(yaml.safe_dump(content))
+    try:
+        planned = set(gold.planned())
+    finally:
+        few.write_text(before)
+    assert planned == {
+        "evaluate",
+        "bounds",
+        "example",
+        "figure_dose",
+        "figure_particles",
+        "manifest",
+    }

@@ -46,12 +46,12 @@ def test_a_full_disk_is_an_error_and_the_run_goes_on_after_space_is_made(fresh, 
         assert done.returncode != 0
         message = done.stdout + done.stderr
         assert f"No space left on device: '{WAVES}'" in message
-        assert "Error in rule exit_waves" in message
+        assert "Error in rule simulate" in message
         assert "SIGSEGV" not in message
         # What was finished stays, and there is nothing beside it.
         assert present(results) == [structures]
         remount(results, "size=100m")
-        assert set(fresh.planned(WAVES)) == {"exit_waves"}
+        assert set(fresh.planned(WAVES)) == {"simulate"}
         fresh.run(WAVES)
         assert fresh.files(".h5")[WAVES] == finished.files(".h5")[WAVES]
 

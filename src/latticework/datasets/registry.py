@@ -1,9 +1,9 @@
-"""The registry of real pictures: `config/datasets.yaml`, one typed entry a data set."""
+"""The registry of real data: `config/datasets.yaml`, one typed entry a data set."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal, Protocol
 from urllib.parse import quote
 
 import yaml
@@ -135,17 +135,28 @@ class Source(BaseModel):
 
 
 class Reference(Source):
-    """A file that accompanies a picture and says what is in it."""
+    """A file that accompanies an image and says what is in it: x, y in px, one point a line."""
 
-    kind: str = Field(description="what it lists, for example ring_centres or atoms")
+    kind: Literal["ring_centres", "atoms"] = Field(
+        description="what it lists: centres of rings, whose Voronoi vertices are atoms, or atoms"
+    )
     shows: str = Field("", description="who made it, how, in which units")
 
 
 class Dataset(Source):
-    """One entry of the registry: a picture, a movie, or a set of pictures of one study."""
+    """One entry of the registry: an image, a set of images, a movie or a scan."""
 
     title: str = Field(description="one line for figures and the report")
     study: str = Field(description="the study whose network reads it")
+    kind: Literal["image", "set", "movie", "scan"] = Field(
+        "image",
+        description="an image, a set of images, images of one field in time, or a scan of "
+        "diffraction patterns",
+    )
+    role: Literal["", "out_of_distribution"] = Field(
+        "", description="out_of_distribution: it shows something else than the study does"
+    )
+    figures: list[str] = Field([], description="figures that are drawn of it")
     licence: str = Field("", description="as its source states it; 'none stated' if it does not")
     citation: str = Field("", description="whom to cite")
     shows: str = Field("", description="what is to be seen, in a sentence")
@@ -160,10 +171,22 @@ class Dataset(Source):
     region: tuple[int, int, int, int] | None = Field(
         None, description="x0, y0, x1, y1 in px of the source: where quantitative checks apply"
     )
+    figure_region: tuple[int, int, int, int] | None = Field(
+        None, description="x0, y0, x1, y1 in px of the source: the part that figures show"
+    )
+    probe: Source | None = Field(
+        None, description="of a scan, the vacuum probe recorded with the same camera length"
+    )
+    semiangle_mrad: PositiveFloat | None = Field(
+        None, le=50, description="of a scan without a vacuum probe, its convergence semiangle"
+    )
+    reciprocal_pixel: PositiveFloat | None = Field(
+        None, le=0.5, description="of a scan, the pixel in 1/Å if you know it better than the file"
+    )
     scale_region: tuple[int, int, int, int] | None = Field(
         None,
         description="x0, y0, x1, y1 in px of the source: the crystal whose lattice gives the pixel "
-        "size, where a picture shows others too",
+        "size, where an image shows others too",
     )
     outlines: list[list[tuple[float, float]]] = Field(
         [],
@@ -173,21 +196,31 @@ class Dataset(Source):
     masks: str | None = Field(
         None,
         min_length=1,
-        description="in a set, the mask of picture NAME.png is NAME + masks + .png",
+        description="in a set, the mask of image NAME.png is NAME + masks + .png",
     )
     reference: Reference | None = Field(None, description="an accompanying file, same source form")
 
     @model_validator(mode="after")
     def _region_is_a_box(self) -> "Dataset":
-        for name in ("region", "scale_region"):
+        for name in ("region", "scale_region", "figure_region"):
             if (box := getattr(self, name)) is not None:
                 x0, y0, x1, y1 = box
                 if not (0 <= x0 < x1 and 0 <= y0 < y1):
                     raise ValueError(f"{name} {box} is not x0 < x1, y0 < y1 from 0 on")
         return self
 
-    def pictures(self, paths: Mapping[str, Path]) -> list[tuple[Path, Path | None]]:
-        """(picture, its mask or None), sorted by name, of files name → path as `fetch` gives."""
+    @model_validator(mode="after")
+    def _scan_has_a_probe(self) -> "Dataset":
+        if self.kind != "scan":
+            return self
+        if (self.probe is None) == (self.semiangle_mrad is None):
+            raise ValueError("a scan needs its vacuum probe or semiangle_mrad, one of the two")
+        if self.semiangle_mrad is not None and self.energy_kev is None:
+            raise ValueError("a scan with semiangle_mrad needs energy_kev")
+        return self
+
+    def images(self, paths: Mapping[str, Path]) -> list[tuple[Path, Path | None]]:
+        """(image, its mask or None), sorted by name, of files name → path as `fetch` gives."""
         by_stem = {Path(name).stem: path for name, path in sorted(paths.items())}
         if self.masks is None:
             return [(path, None) for _, path in sorted(paths.items())]
@@ -216,6 +249,38 @@ def load_registry(path: str | Path) -> dict[str, Dataset]:
     except ValidationError as error:
         problems = "\n".join(f"  {_problem(e)}" for e in error.errors())
         raise RegistryError(f"{path}: not a valid registry of data sets\n{problems}") from error
+
+
+class Row(Protocol):
+    """What of a study's row decides which data sets it can have."""
+
+    datasets: list[str]
+    movies: "object"
+    kind: "object"
+
+
+def check(registry: Mapping[str, Dataset], name: str, study: Row) -> None:
+    """Raise RegistryError, one line, for data sets that a study names and cannot have.
+
+    `study` is its row of the configuration: `datasets`, `movies` and, in `kind`, its modality.
+    """
+    for key, names in (("datasets", study.datasets), ("movies.datasets", study.movies.datasets)):
+        if unknown := sorted(set(names) - set(registry)):
+            raise RegistryError(
+                f"studies.{name}.{key}: {unknown} not in config/datasets.yaml, which has "
+                f"{sorted(registry)}"
+            )
+        for dataset in names:
+            kind = registry[dataset].kind
+            if kind not in study.kind.kinds:
+                raise RegistryError(
+                    f"studies.{name}.{key}: {dataset} is of kind {kind}, and the study reads "
+                    f"{' or '.join(study.kind.kinds)}; see its entry in config/datasets.yaml"
+                )
+    if taken := sorted(set(study.movies.simulated) & set(registry)):
+        raise RegistryError(
+            f"studies.{name}.movies.simulated: {taken} are names of data sets as well"
+        )
 
 
 def _problem(error: Mapping) -> str:

@@ -1,4 +1,4 @@
-"""Atoms on their picture, for a quick look."""
+"""Atoms on their image, or peaks on their pattern, for a quick look."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from latticework.shards import atomic
 
 
 def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> None:
-    """Draw atoms (x_px, y_px, probability) on a picture (ny, nx) and save it as PNG."""
+    """Draw atoms (x_px, y_px, probability) on an image (ny, nx) and save it as PNG."""
     low, high = np.percentile(image, (0.5, 99.5))
     figure = Figure(figsize=(9, 9 * image.shape[0] / image.shape[1]), layout="constrained")
     axes = figure.add_subplot()

@@ -1,5 +1,8 @@
 """Figures of a network's training and of its scores beside the physical limit."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,24 +10,52 @@ from matplotlib.figure import Figure
 
 from latticework.figures import style
 from latticework.figures.style import Drawn, styled
+from latticework.materials import Material
 
-GROUPS = {
-    "hexagonal": ("hexagonal atoms", style.BLUE),
-    "other": ("other atoms", style.VERMILLION),
-    "inside": ("columns inside", style.BLUE),
-    "edge": ("columns at edges", style.VERMILLION),
-}
+COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE, style.PURPLE)
+# Scores without regard to the class of an atom.
+ALL = "all"
 
 
-def groups_in(table: pd.DataFrame) -> list[str]:
-    """The two groups by which a study's scores are told apart."""
-    judged = set(table["group"])
-    return ["inside", "edge"] if judged & {"inside", "edge"} else ["hexagonal", "other"]
+@dataclass(frozen=True)
+class Shown:
+    """Atoms whose scores are drawn together: by a column of the table, their name and colour."""
+
+    column: str
+    name: str
+    title: str
+    colour: str
+
+
+def shown_groups(material: Material) -> list[Shown]:
+    """The groups of a material's atoms that figures show."""
+    groups = [group for group in material.groups if group.shown]
+    return [
+        Shown("group", group.name, group.title, COLOURS[number % len(COLOURS)])
+        for number, group in enumerate(groups)
+    ]
+
+
+def shown_classes(table: pd.DataFrame, material: Material) -> list[Shown]:
+    """The named classes of a table, where there are several that are in no groups."""
+    names = [name for name in dict.fromkeys(table["class"].astype(str)) if name != ALL]
+    if len(names) < 2 or len(material.groups) > 1:
+        return []
+    return [
+        Shown("class", name, material.title_of(name), COLOURS[-1 - number % len(COLOURS)])
+        for number, name in enumerate(names)
+    ]
 
 
 def with_bounds(scores: pd.DataFrame, bounds: pd.DataFrame) -> pd.DataFrame:
     """Scores beside the bound of their dose and defocus."""
     return scores.merge(bounds, on=["dose", "defocus"], how="left")
+
+
+def _rows(table: pd.DataFrame, part: Shown) -> pd.DataFrame:
+    """The rows of what is drawn together: a group of all classes, or one class of all groups."""
+    other = "class" if part.column == "group" else "group"
+    return table[(table[part.column] == part.name) & (table[other] == ALL)]
 
 
 def _band(ax: Axes, table: pd.DataFrame, column: str, colour: str, text: str) -> None:
@@ -41,26 +72,24 @@ def _against_dose(ax: Axes, doses: pd.Series, ylabel: str) -> None:
         ax.set(xscale="log", xlim=(doses.min() / 1.5, doses.max() * 1.5))
 
 
-def _scores(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    for group in groups_in(table):
-        text, colour = GROUPS[group]
-        rows = table[table["group"] == group]
-        _band(ax, rows[rows["attainable"]], column, colour, text)
+def _scores(ax: Axes, table: pd.DataFrame, column: str, shown: Sequence[Shown]) -> None:
+    for part in shown:
+        rows = _rows(table, part)
+        _band(ax, rows[rows["attainable"]], column, part.colour, part.title)
         everywhere = rows.groupby("dose")[column].median()
-        ax.plot(everywhere.index, everywhere, ":", color=colour, linewidth=1)
+        ax.plot(everywhere.index, everywhere, ":", color=part.colour, linewidth=1)
     ax.plot([], [], ":", color="0.4", linewidth=1, label="median of every defocus")
     _against_dose(ax, table["dose"], column if column != "f1" else "F1")
     ax.set_ylim(0, 1.02)
 
 
-def _errors(ax: Axes, table: pd.DataFrame) -> None:
+def _errors(ax: Axes, table: pd.DataFrame, shown: Sequence[Shown]) -> None:
     allowed = table[table["attainable"]]
     if allowed.empty:
         style.say(ax, "the bound allows detection at no dose and defocus", width=30)
         return
-    for group in groups_in(table):
-        text, colour = GROUPS[group]
-        _band(ax, allowed[allowed["group"] == group], "rms", colour, text)
+    for part in shown:
+        _band(ax, _rows(allowed, part), "rms", part.colour, part.title)
     _band(ax, allowed, "bound", "0.3", "Cramér–Rao bound")
     twice = 2 * allowed.groupby("dose")["bound"].median()
     ax.plot(twice.index, twice, "--", color="0.3", linewidth=0.9, label="twice the bound")
@@ -77,12 +106,12 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[centres[0] - half], middle, [centres[-1] + last]])
 
 
-def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None:
+def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, part: Shown) -> None:
     """F1 over defocus and dose; a frame around cells in which the bound allows detection."""
-    rows = table[table["group"] == group]
+    rows = _rows(table, part)
     f1 = rows.pivot_table(index="defocus", columns="dose", values="f1", dropna=False)
     if f1.empty:
-        style.say(ax, f"no {GROUPS[group][0]} were judged", width=30)
+        style.say(ax, f"no {part.title} were scored", width=30)
         return
     x = 10 ** _edges(np.log10(f1.columns.to_numpy(dtype=float)))
     y = _edges(f1.index.to_numpy(dtype=float))
@@ -103,7 +132,7 @@ def _heat_map(figure: Figure, ax: Axes, table: pd.DataFrame, group: str) -> None
             color="white" if value < 0.6 else "black",
         )
     ax.set(xscale="log", xlabel="dose, e/Å²", ylabel="defocus, Å")
-    figure.colorbar(shown, ax=ax, label=f"F1, {GROUPS[group][0]}")
+    figure.colorbar(shown, ax=ax, label=f"F1, {part.title}")
 
 
 def _frame(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray) -> None:
@@ -117,50 +146,46 @@ def _frame(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray) -> None:
 
 
 @styled
-def dose(scores: pd.DataFrame, bounds: pd.DataFrame) -> Drawn:
+def dose(scores: pd.DataFrame, bounds: pd.DataFrame, material: Material) -> Drawn:
     """Precision, recall, F1 and position error against dose, F1 against defocus as well.
 
-    `scores` and `bounds` as `analysis.evaluation.evaluate` and `position_bounds` give them. Bands
-    are over the range of defocus in which the bound allows detection.
+    `scores` and `bounds` as `evaluation.atoms` and `limits.positions` give them: by the groups of
+    the material's atoms and, where it has several, by their classes. Bands are over the range of
+    defocus in which the bound allows detection.
     """
     table = with_bounds(scores, bounds)
-    figure = Figure(figsize=(10, 6))
-    axes = figure.subplots(2, 3).ravel()
+    shown = [*shown_groups(material), *shown_classes(table, material)]
+    rows = 1 + -(-(1 + len(shown)) // 3)
+    figure = Figure(figsize=(10, 3 * rows))
+    axes = figure.subplots(rows, 3).ravel()
     for ax, column in zip(axes, ("precision", "recall", "f1"), strict=False):
-        _scores(ax, table, column)
+        _scores(ax, table, column, shown)
     axes[0].legend(loc="lower right")
-    _errors(axes[3], table)
-    for ax, group in zip(axes[4:], groups_in(table), strict=True):
-        _heat_map(figure, ax, table, group)
-    for ax, letter in zip(axes, "abcdef", strict=True):
+    _errors(axes[3], table, shown)
+    for ax, part in zip(axes[4:], shown, strict=False):
+        _heat_map(figure, ax, table, part)
+    for ax in axes[4 + len(shown) :]:
+        ax.set_axis_off()
+    for ax, letter in zip(axes[: 4 + len(shown)], "abcdefghijkl", strict=False):
         style.label(ax, letter)
     return figure, table
 
 
 @styled
-def training_curve(log: pd.DataFrame) -> Drawn:
-    """Loss of the training's pictures and of held-out ones against the step.
+def training_curve(logs: Mapping[str, pd.DataFrame]) -> Drawn:
+    """Losses of networks on held-out structures and on their own, against the step.
 
-    `log` has step, loss, held_out_loss and learning_rate, as training.csv.
+    `logs` are training.csv by network: step, loss, held_out_loss, learning_rate.
     """
-    figure = Figure(figsize=(6, 3.2))
+    figure = Figure(figsize=(6, 3.4))
     ax = figure.add_subplot()
-    ax.plot(log["step"], log["loss"], color=style.BLUE, label="training pictures")
-    held_out = log.dropna(subset="held_out_loss")
-    ax.plot(
-        held_out["step"],
-        held_out["held_out_loss"],
-        color=style.VERMILLION,
-        label="held-out structures",
-    )
+    for number, (name, log) in enumerate(logs.items()):
+        colour = f"C{number}"
+        held_out = log.dropna(subset="held_out_loss")
+        ax.plot(held_out["step"], held_out["held_out_loss"], color=colour, label=name)
+        ax.plot(log["step"], log["loss"], color=colour, linewidth=0.6, linestyle=":")
     ax.set(xlabel="step", ylabel="loss", xlim=(0, None))
-    if (log["loss"] > 0).any():
+    if any((log["loss"] > 0).any() for log in logs.values()):
         style.log_scale(ax)
-    rate = ax.twinx()
-    rate.fill_between(log["step"], log["learning_rate"], color="0.92", linewidth=0)
-    rate.set(ylabel="learning rate (grey)", ylim=(0, None))
-    rate.spines["right"].set_visible(True)
-    ax.set_zorder(rate.get_zorder() + 1)
-    ax.patch.set_visible(False)
-    ax.legend(loc="upper right")
-    return figure, log
+    ax.legend(title="held-out structures; dotted: training")
+    return figure, style.layers(**logs)

@@ -1,14 +1,14 @@
 """One style: fonts, colours, scale bars, and how a figure is saved.
 
-Pictures are drawn in Å with pixel 0 centred at 0, the origin at the upper left and y downwards,
-as they lie on the camera, so that positions need no conversion.
+Images are drawn in Å with pixel 0 centred at 0, the origin at the upper left and y downwards, as
+they lie on the camera, so that positions need no conversion.
 """
 
 import textwrap
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
@@ -50,18 +50,18 @@ STYLE = {
 # Okabe and Ito's colours, which differ for every kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8A8A"
-PICTURE_COLOURS = "gray"
+IMAGE_COLOURS = "gray"
 MAP_COLOURS = "magma"
 PROBABILITY_COLOURS = "plasma"
 SCORE_COLOURS = "viridis"
 STRAIN_COLOURS = "RdBu_r"
 STRAIN_LIMIT = 0.1
-MEANINGLESS = "tiny configuration: numbers mean nothing"
+MEANINGLESS = "tiny training: numbers mean nothing"
 ROUND_LENGTHS = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000])
 
 
 def styled(draw: Callable[Arguments, Drawn]) -> Callable[Arguments, Drawn]:
-    """Draw in our style without changing matplotlib's settings for anybody else."""
+    """Draw in our style without changing matplotlib's settings for other code."""
 
     @wraps(draw)
     def inside(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Drawn:
@@ -89,6 +89,11 @@ def save(
             with shards.atomic(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata=metadata)
     shards.write_csv(csv, table)
+
+
+def save_all(drawn: Drawn, outputs: Any, *, meaningful: bool) -> None:
+    """`save` to a rule's outputs svg, png and csv."""
+    save(drawn, outputs.svg, outputs.png, outputs.csv, meaningful=meaningful)
 
 
 def _watermark(figure: Figure) -> None:
@@ -149,12 +154,12 @@ def show(
     return shown
 
 
-def show_picture(
+def show_image(
     ax: Axes, image: np.ndarray, sampling: float, window: tuple[float, float, float, float]
 ) -> None:
     """Draw a micrograph in grey between its 0.5th and 99.5th percentile, with a scale bar."""
     low, high = np.percentile(_part(image, sampling, window)[0], (0.5, 99.5))
-    show(ax, image, sampling, window, cmap=PICTURE_COLOURS, vmin=low, vmax=high)
+    show(ax, image, sampling, window, cmap=IMAGE_COLOURS, vmin=low, vmax=high)
     scale_bar(ax)
 
 
@@ -198,7 +203,7 @@ def scale_bar(ax: Axes, colour: str = "white") -> None:
 
 
 def note(ax: Axes, position: tuple[float, float], text: str, colour: str) -> None:
-    """A word or number in bold on a picture, centred at x, y in Å."""
+    """A word or number in bold on an image, centred at x, y in Å."""
     ax.text(
         *position,
         text,

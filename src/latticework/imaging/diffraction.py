@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import pad
 
-from latticework.imaging.augmentation import Distribution, dihedral, draw
 from latticework.imaging.detector import poisson_counts
+from latticework.imaging.draws import Distribution, dihedral, draw
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def distort(
 def turn(pictures: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
     """Pictures (n, size, size), size even, under symmetries of the square about n // 2.
 
-    `elements` (n,) are those of `augmentation.dihedral`. The first row and column, which have no
+    `elements` (n,) are those of `draws.dihedral`. The first row and column, which have no
     opposite, become zero.
     """
     return pad(dihedral(pictures[:, 1:, 1:], elements), (1, 0, 1, 0))

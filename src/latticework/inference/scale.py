@@ -1,47 +1,60 @@
-"""The pixel size of a picture, read off its own lattice, and resampling to another pixel size.
+"""The pixel size of an image, measured on its own lattice.
 
-Nominal pixel sizes are often several per cent wrong, and some are 10 to 16 %. A crystal in the
-picture is a better ruler: the first-order reflections of graphene stand at 1/2.13 1/Å.
+Nominal pixel sizes are often several per cent wrong, and some are 10 to 16 % off. A crystal in the
+image is a better ruler: the spacing of its first-order reflections is known.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.signal.windows import hann
 
-# Graphene: a = 2.46 Å, so d(10-10) = a·√3/2 = 2.13 Å and the second order d(11-20) = a/2.
-GRAPHENE_SPACING = 2.13
-# A larger picture is read as overlapping windows, and a movie as a few frames; their power adds.
-LARGEST_WINDOW, MOST_FRAMES = 1024, 8
+from latticework.inference.spectrum import (
+    ANGULAR_SLACK,
+    ANGULAR_STEP,
+    RADIAL_SLACK,
+    RADIAL_STEP,
+    background_ratio,
+    locate,
+    polar_maximum,
+    power_spectrum,
+)
+
 # Nearer to the centre than this many bins a spectrum holds the window, gradients, contamination.
 SMALLEST_RADIUS = 10
-# The power of a reflection over its background: the geometric mean of a hexagon, and its weakest.
+# The power of a reflection over its background: the geometric mean of a set, and its weakest.
 # Noise of any colour and amorphous matter stay below 6.5 (the search is wide, so it is not 1);
-# the graphene pictures that this was tried on have 30 to 4000, their weakest reflection 17.
+# real images of two-dimensional crystals have 30 to 4000, and their weakest reflection 17.
 SIGNIFICANT, WEAKEST = 10.0, 5.0
 # A hexagon of another crystal's reflections is not regular: relative misfit to an ellipse, and
 # relative difference of the ellipse's axes, that a strained or tilted sheet does not reach.
 LARGEST_MISFIT, LARGEST_ANISOTROPY = 0.02, 0.08
-# Steps of the log-polar search: relative radius, degrees; and how far a reflection may stray.
-RADIAL_STEP, ANGULAR_STEP = 0.005, 0.5
-RADIAL_SLACK, ANGULAR_SLACK = 0.03, 1.5
+SAMPLING_RANGE = (0.02, 0.8)  # Å/px, where to search
+TOLERANCE = 0.03  # of two pixel sizes that agree, relative
 
 
 class ScaleError(ValueError):
-    """No pixel size can be had for a picture."""
+    """No pixel size is known for an image."""
 
 
 @dataclass(frozen=True)
 class LatticeScale:
-    """What the reflections of a lattice say about a picture's scale.
+    """What the reflections of a lattice say about an image's scale.
 
-    sampling: Å/px. confidence: power over background, the geometric mean of the best grain's
-    first-order reflections. peaks: (grains · symmetry/2, 2), first-order reflections x, y in
-    cycles/px, one of each Friedel pair, grain after grain. grains: orientations found.
-    anisotropy: (longest − shortest)/mean axis of the ellipse on which the reflections lie, 0 for
-    a perfect lattice; strain, tilt and a camera's distortion look alike here.
+    Parameters
+    ----------
+    sampling
+        Å/px.
+    confidence
+        Power over background, the geometric mean of the best grain's first-order reflections.
+    peaks
+        (grains · symmetry/2, 2), first-order reflections x, y in cycles/px, one of each Friedel
+        pair, grain after grain.
+    grains
+        Number of orientations found.
+    anisotropy
+        (longest − shortest)/mean axis of the ellipse on which the reflections lie, 0 for a
+        perfect lattice; strain, tilt and a camera's distortion look alike here.
     """
 
     sampling: float
@@ -51,12 +64,7 @@ class LatticeScale:
     anisotropy: float
 
 
-def lattice_sampling(
-    image: np.ndarray,
-    spacing_angstrom: float = GRAPHENE_SPACING,
-    symmetry: int = 6,
-    sampling_range: tuple[float, float] = (0.02, 0.8),
-) -> LatticeScale | None:
+def lattice_sampling(image: np.ndarray, spacing: float, symmetry: int) -> LatticeScale | None:
     """Pixel size from the first-order reflections of a lattice, or None where there is no lattice.
 
     The power spectrum is divided by its background, and every radius and angle is scored by the
@@ -65,15 +73,21 @@ def lattice_sampling(
     (√3 for a hexagonal lattice) and turned by π/symmetry. A set has to be regular: an ellipse is
     fitted, and another crystal's zone axis or fringes of one direction are refused.
 
-    image: (ny, nx) or (frames, ny, nx), any intensity scale, finite. spacing_angstrom: the
-    first-order plane spacing. symmetry: 6 or 4. sampling_range: Å/px, where to search.
+    Parameters
+    ----------
+    image
+        (ny, nx) or (frames, ny, nx), any intensity scale, finite.
+    spacing
+        Of the first-order planes, Å.
+    symmetry
+        Number of first-order reflections: 6 or 4.
     """
     power = background_ratio(power_spectrum(image))
     if power is None:
         return None
     size = len(power)
-    lowest = max(SMALLEST_RADIUS, size * sampling_range[0] / spacing_angstrom)
-    highest = size * min(0.48, sampling_range[1] / spacing_angstrom)
+    lowest = max(SMALLEST_RADIUS, size * SAMPLING_RANGE[0] / spacing)
+    highest = size * min(0.48, SAMPLING_RANGE[1] / spacing)
     if highest < 1.1 * lowest:
         return None
     radii = lowest * np.exp(np.arange(0, np.log(highest / lowest), RADIAL_STEP))
@@ -96,7 +110,7 @@ def lattice_sampling(
     squared_axes = np.linalg.eigvalsh(np.average(squared_maps, axis=0, weights=weights))
     shortest, longest = np.sqrt(squared_axes) / size
     return LatticeScale(
-        sampling=float(spacing_angstrom * np.sqrt(shortest * longest)),
+        sampling=float(spacing * np.sqrt(shortest * longest)),
         confidence=float(max(g.confidence for g in grains)),
         peaks=np.concatenate([g.peaks for g in grains]) / size,
         grains=len(grains),
@@ -104,56 +118,16 @@ def lattice_sampling(
     )
 
 
-def power_spectrum(image: np.ndarray) -> np.ndarray:
-    """Power spectrum (n, n) of a picture or movie, zero frequency at n//2, one bin = 1/n cycles/px.
-
-    The slow background is taken off and the local contrast made even first, so that contamination
-    in half of the picture does not drown the lattice in the other half.
-    """
-    frames = np.atleast_3d(np.asarray(image, dtype=float).T).T
-    chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
-    size = min(LARGEST_WINDOW, max(frames.shape[1:]))
-    power = np.zeros((size, size))
-    for frame in frames[chosen]:
-        flat = _even_contrast(frame, size / 32)
-        for y in _window_starts(frame.shape[0], size):
-            for x in _window_starts(frame.shape[1], size):
-                part = flat[y : y + size, x : x + size]
-                taper = np.outer(*(hann(n, sym=False) for n in part.shape))
-                power += np.abs(np.fft.fft2(part * taper, (size, size))) ** 2
-    return np.fft.fftshift(power)
-
-
-def background_ratio(power: np.ndarray) -> np.ndarray | None:
-    """A power spectrum (n, n) over its background: the larger of ring median and local median.
-
-    The ring's median follows the transfer function; the local one rises with broad diffuse
-    streaks, so that only narrow reflections stand out. None for a spectrum without power.
-    """
-    if not power.any():
-        return None
-    smooth = ndimage.gaussian_filter(power, 0.7, mode="wrap")
-    bins = np.arange(len(power)) - len(power) // 2
-    ring = np.rint(np.hypot(bins[:, None], bins)).astype(int)
-    ring_median = ndimage.median(smooth, ring, np.arange(ring.max() + 1))
-    # Every second bin is enough for a median over 17 bins, at a sixteenth of the cost.
-    local = ndimage.median_filter(smooth[::2, ::2], 9, mode="wrap")
-    local = local.repeat(2, axis=0).repeat(2, axis=1)[: len(power), : len(power)]
-    background = np.maximum(ndimage.maximum_filter1d(ring_median, 5)[ring], local)
-    return smooth / np.maximum(background, np.finfo(float).tiny)
-
-
 def choose_sampling(
     lattice: LatticeScale | float | None,
     metadata: float | None,
     user: float | None,
-    tolerance: float = 0.03,
 ) -> tuple[float, str, list[str]]:
     """The pixel size to use, Å/px, where it comes from, and warnings.
 
-    The user's word counts first, then the lattice's, then the file's metadata. Two that differ by
-    more than `tolerance` (relative) give a warning that names all three. Returns (sampling,
-    source, warnings) with source one of "user", "lattice", "metadata".
+    The user's value takes precedence over the lattice's, and that over the file's metadata. Two
+    that differ by more than 3 % give a warning that names all three. The source is "user",
+    "lattice" or "metadata".
 
     Raises ScaleError if there is none, or if the user's or the metadata's is not positive.
     """
@@ -165,7 +139,7 @@ def choose_sampling(
     }
     if not known:
         raise ScaleError(
-            "the pixel size is unknown: the picture shows no lattice to measure it by and its "
+            "the pixel size is unknown: the image shows no lattice to measure it by and its "
             "file names none; give it in ångström with --pixel-size 0.12, say, or as "
             "pixel_size_angstrom in the workflow's list of datasets"
         )
@@ -174,43 +148,15 @@ def choose_sampling(
             raise ScaleError(f"the pixel size by the {name} is {value} Å; it has to be positive")
     source = next(iter(known))
     warnings = []
-    if max(known.values()) > (1 + tolerance) * min(known.values()):
+    if max(known.values()) > (1 + TOLERANCE) * min(known.values()):
         said = ", ".join(
             f"{name} {known[name]:.4f} Å" if name in known else f"{name} unknown"
             for name in ("lattice", "metadata", "user")
         )
         warnings.append(
-            f"pixel sizes disagree by more than {tolerance:.0%}: {said}; the {source}'s is used"
+            f"pixel sizes disagree by more than {TOLERANCE:.0%}: {said}; the {source}'s is used"
         )
     return known[source], source, warnings
-
-
-def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:
-    """A picture on a grid of another pixel size, anti-aliased.
-
-    Convention: the centre of pixel 0 is at 0 Å and that of pixel i at i·sampling, before and
-    after, so a position in Å stays what it was and `to_source_px` is a plain factor.
-
-    image: (..., ny, nx); sampling, target: Å/px. Returns float32 (..., my, mx) with as many
-    pixels as have their centres inside the source's outermost centres. Each axis is interpolated
-    by a sinc under a Kaiser window of 8 zero crossings, its cutoff at the coarser of the two
-    Nyquist frequencies. The picture is mirrored at its borders, and the kernel is local: nothing
-    wraps round.
-    """
-    if not (sampling > 0 and target > 0):
-        raise ValueError(f"pixel sizes have to be positive, got {sampling} and {target} Å")
-    image = np.asarray(image, dtype=np.float32)
-    if np.isclose(sampling, target, rtol=1e-6):
-        return image
-    rows, columns = (_interpolation(n, target / sampling) for n in image.shape[-2:])
-    planes = image.reshape(-1, *image.shape[-2:])
-    resampled = np.stack([(columns @ (rows @ plane).T).T for plane in planes])
-    return resampled.reshape(*image.shape[:-2], *resampled.shape[-2:]).astype(np.float32)
-
-
-def to_source_px(positions: np.ndarray, sampling: float, target: float) -> np.ndarray:
-    """Positions in pixels of a picture resampled to `target`, in pixels of the source picture."""
-    return np.asarray(positions) * (target / sampling)
 
 
 @dataclass(frozen=True)
@@ -223,40 +169,6 @@ class _ReflectionSet:
     confidence: float
     peaks: np.ndarray
     map: np.ndarray
-
-
-def _even_contrast(frame: np.ndarray, sigma: float) -> np.ndarray:
-    if np.ptp(frame) <= 1e-6 * np.abs(frame).max():
-        # A constant frame: what is left of it would be rounding.
-        return np.zeros_like(frame)
-    flat = frame - _blur(frame, sigma)
-    contrast = np.sqrt(np.maximum(_blur(flat**2, 2 * sigma), 0))
-    # Vacuum without noise has no contrast to make even: keep it from being blown up.
-    return flat / np.maximum(contrast, 1e-3 * flat.std())
-
-
-def _blur(frame: np.ndarray, sigma: float) -> np.ndarray:
-    """Nearly Gaussian: two boxes, whose cost does not grow with sigma."""
-    width = 2 * round(sigma * np.sqrt(6) / 2) + 1
-    return ndimage.uniform_filter(ndimage.uniform_filter(frame, width), width)
-
-
-def _window_starts(length: int, window: int) -> np.ndarray:
-    """Starts of windows that cover a length and overlap by half or more."""
-    count = int(np.ceil(2 * max(length - window, 0) / window)) + 1
-    return np.linspace(0, max(length - window, 0), count).astype(int)
-
-
-def polar_maximum(power: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Power (radii, angles over half a turn) at radii in bins, the largest within the slack."""
-    angles = np.deg2rad(np.arange(0, 180, ANGULAR_STEP))
-    centre = len(power) // 2
-    rows = np.rint(centre + radii[:, None] * np.sin(angles)).astype(int)
-    columns = np.rint(centre + radii[:, None] * np.cos(angles)).astype(int)
-    polar = ndimage.maximum_filter(power, 3)[rows, columns]
-    slack = (2 * round(RADIAL_SLACK / RADIAL_STEP) + 1, 2 * round(ANGULAR_SLACK / ANGULAR_STEP) + 1)
-    polar = ndimage.maximum_filter(polar, slack, mode=("nearest", "wrap"))
-    return np.maximum(polar, np.finfo(float).tiny)
 
 
 def _set_scores(power: np.ndarray, radii: np.ndarray, symmetry: int) -> np.ndarray:
@@ -319,6 +231,7 @@ def _plateau_centre(
 def _fit_set(
     power: np.ndarray, radius: float, angle: float, symmetry: int
 ) -> _ReflectionSet | None:
+    """The set at a radius in bins and an angle, or None where it is weak or irregular."""
     turns = angle + 2 * np.pi / symmetry * np.arange(symmetry // 2)
     regular = np.stack([np.cos(turns), np.sin(turns)], axis=1)
     peaks, heights = zip(*(locate(power, radius * g) for g in regular), strict=True)
@@ -333,42 +246,3 @@ def _fit_set(
         return None
     rotation = np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
     return _ReflectionSet(mean_axis, angle + rotation, confidence, measured, linear)
-
-
-def locate(power: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, float]:
-    """Sub-pixel x, y (bins from the centre) and height of the highest peak near the expected."""
-    centre = len(power) // 2
-    bins = np.arange(len(power)) - centre
-    reach = 2 + RADIAL_SLACK * np.hypot(*expected)
-    distance = np.hypot(bins[:, None] - expected[1], bins - expected[0])
-    row, column = np.unravel_index(np.where(distance <= reach, power, 0).argmax(), power.shape)
-    height = power[row, column]
-    peak = np.array([column - centre, row - centre], dtype=float)
-    # A centroid serves sharp and strained reflections alike; three rounds centre its aperture.
-    for _ in range(3):
-        weight = np.where(np.hypot(bins[:, None] - peak[1], bins - peak[0]) <= 3, power - 1, 0)
-        weight = np.maximum(weight, 0)
-        if not weight.any():
-            break
-        peak = np.array([weight.sum(0) @ bins, weight.sum(1) @ bins]) / weight.sum()
-    return peak, float(height)
-
-
-def _interpolation(length: int, step: float, crossings: int = 8) -> sparse.csr_array:
-    """Matrix (outputs, length) that reads a line of samples at 0, step, 2·step, …"""
-    count = int(np.floor((length - 1) / step + 1e-9)) + 1
-    positions = step * np.arange(count)
-    width = max(1.0, step)
-    reach = int(np.ceil(crossings * width))
-    taps = np.floor(positions)[:, None].astype(int) + np.arange(-reach, reach + 2)
-    offset = (taps - positions[:, None]) / width
-    window = np.i0(8.0 * np.sqrt(np.clip(1 - (offset / crossings) ** 2, 0, None)))
-    weights = np.where(np.abs(offset) <= crossings, np.sinc(offset) * window, 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    # Mirror about the outermost pixels' centres, as often as a short line needs it.
-    period = max(2 * (length - 1), 1)
-    folded = np.abs((taps + length - 1) % period - (length - 1))
-    rows = np.repeat(np.arange(count), taps.shape[1])
-    return sparse.csr_array(
-        (weights.ravel().astype(np.float32), (rows, folded.ravel())), shape=(count, length)
-    )

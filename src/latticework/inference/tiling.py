@@ -1,4 +1,4 @@
-"""Large pictures in bounded memory: overlapping tiles, of which only the trusted centre is kept.
+"""Large images in bounded memory: overlapping tiles, of which only the trusted centre is kept.
 
 A network's answer near a tile's border depends on padding; further inside than half of its
 receptive field it does not. Neighbouring tiles overlap, and each pixel is taken from the tile in
@@ -14,28 +14,42 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile of a picture. read: (rows, columns) that go into the network; keep: those of the
-    picture that are taken from this tile; inside: the same, counted from the tile's corner."""
+    """A tile of an image.
+
+    Parameters
+    ----------
+    read
+        (rows, columns) that go into the network.
+    keep
+        Those of the image that are taken from this tile.
+    inside
+        The same, counted from the tile's corner.
+    """
 
     read: tuple[slice, slice]
     keep: tuple[slice, slice]
     inside: tuple[slice, slice]
 
 
-def tiles(shape: tuple[int, int], tile: int, overlap: int, multiple: int = 8) -> list[Tile]:
-    """Tiles that cover a picture, row by row; what they keep covers every pixel exactly once.
+def tiles(shape: tuple[int, int], tile: int, overlap: int, multiple: int) -> list[Tile]:
+    """Tiles that cover an image, row by row; what they keep covers every pixel exactly once.
 
-    shape: (ny, nx), each a multiple of `multiple` (see `pad_to_multiple`). tile: side in px, made
-    smaller where the picture is. overlap: px that neighbours share at least; give at least the
-    network's receptive field. multiple: tiles start on this grid, so that a network with pooling
-    pools the same pixels as it would in the whole picture.
+    Parameters
+    ----------
+    shape
+        (ny, nx), each a multiple of `multiple` (see `pad_to_multiple`).
+    tile
+        Side in px; smaller where the image is.
+    overlap
+        px that neighbours share at least; give at least the network's receptive field.
+    multiple
+        Tiles start on this grid, so that a network with pooling pools the same pixels as it would
+        in the whole image.
 
     Raises ValueError if tile or shape is not a multiple, or the overlap leaves nothing to keep.
     """
     if multiple < 1 or tile < multiple or tile % multiple or any(n % multiple for n in shape):
-        raise ValueError(
-            f"tile {tile} px and picture {shape} px have to be multiples of {multiple}"
-        )
+        raise ValueError(f"tile {tile} px and image {shape} px have to be multiples of {multiple}")
     if not 0 <= overlap <= tile - multiple:
         raise ValueError(
             f"an overlap of {overlap} px does not fit tiles of {tile} px on a grid of {multiple} "
@@ -47,42 +61,56 @@ def tiles(shape: tuple[int, int], tile: int, overlap: int, multiple: int = 8) ->
     ]
 
 
-def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """A picture (..., ny, nx), continued by reflection below and right to a multiple in px."""
-    after = [-n % multiple for n in picture.shape[-2:]]
+def pad_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
+    """An image (..., ny, nx), continued by reflection below and right to a multiple in px."""
+    after = [-n % multiple for n in image.shape[-2:]]
     if not any(after):
-        return picture
-    widths = [(0, 0)] * (picture.ndim - 2) + [(0, n) for n in after]
-    return np.pad(picture, widths, mode="reflect")
+        return image
+    widths = [(0, 0)] * (image.ndim - 2) + [(0, n) for n in after]
+    return np.pad(image, widths, mode="reflect")
 
 
 def predict_tiled(
     function: Callable[[np.ndarray], np.ndarray],
-    picture: np.ndarray,
-    tile: int = 512,
-    overlap: int = 128,
-    multiple: int = 8,
-    batch: int = 4,
+    image: np.ndarray,
+    *,
+    tile: int,
+    overlap: int,
+    multiple: int,
+    batch: int,
 ) -> np.ndarray:
-    """Apply a function of picture tiles to a whole picture.
+    """Apply a function of image tiles to a whole image.
 
-    function: (n, frames, h, w) float32 numpy array → (n, classes, h, w), a numpy array or a torch
-    tensor on any device; n is at most `batch`. picture: (frames, ny, nx) or (ny, nx). tile,
-    overlap, multiple: px, as for `tiles`. Returns float32 (classes, ny, nx).
+    Memory beyond the image and the result: `batch` tiles. Where the receptive field is not larger
+    than the overlap, the result is that of the whole image at once.
 
-    Memory beyond the picture and the result: `batch` tiles. Where the receptive field is not
-    larger than the overlap, the result is that of the whole picture at once.
+    Parameters
+    ----------
+    function
+        (n, series, h, w) float32 numpy array → (n, classes, h, w), a numpy array or a torch tensor
+        on any device; n is at most `batch`.
+    image
+        (series, ny, nx) or (ny, nx).
+    tile, overlap, multiple
+        px, as for `tiles`.
+    batch
+        Tiles at once.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (classes, ny, nx).
 
     Raises ValueError for a wrong number of dimensions, tiles that do not fit (see `tiles`), and a
     function that returns another size.
     """
-    picture = np.asarray(picture, dtype=np.float32)
-    if picture.ndim == 2:
-        picture = picture[None]
-    if picture.ndim != 3:
-        raise ValueError(f"a picture is (frames, ny, nx) or (ny, nx), got shape {picture.shape}")
-    ny, nx = picture.shape[1:]
-    padded = pad_to_multiple(picture, multiple)
+    image = np.asarray(image, dtype=np.float32)
+    if image.ndim == 2:
+        image = image[None]
+    if image.ndim != 3:
+        raise ValueError(f"an image is (series, ny, nx) or (ny, nx), got shape {image.shape}")
+    ny, nx = image.shape[1:]
+    padded = pad_to_multiple(image, multiple)
     plan = tiles(padded.shape[1:], tile, overlap, multiple)
     result = None
     for start in range(0, len(plan), batch):

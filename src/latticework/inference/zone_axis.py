@@ -1,4 +1,4 @@
-"""The pixel size of a picture of a crystal along a zone axis, by the pattern of its reflections.
+"""The pixel size of an image of a crystal along a zone axis, by the pattern of its reflections.
 
 Along ⟨110⟩ an fcc metal shows two pairs of {111} reflections and a pair of {200}: no regular
 polygon, so `scale.lattice_sampling` does not see it, and hardly anything else looks like it.
@@ -9,16 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from latticework.inference.scale import (
-    ANGULAR_STEP,
     LARGEST_ANISOTROPY,
     LARGEST_MISFIT,
-    RADIAL_STEP,
+    SAMPLING_RANGE,
     SIGNIFICANT,
     SMALLEST_RADIUS,
     WEAKEST,
     LatticeScale,
-    background_ratio,
     lattice_sampling,
+)
+from latticework.inference.spectrum import (
+    ANGULAR_STEP,
+    RADIAL_STEP,
+    background_ratio,
     locate,
     polar_maximum,
     power_spectrum,
@@ -29,41 +32,49 @@ from latticework.materials import Material
 def material_sampling(
     image: np.ndarray, material: Material, region: Sequence[int] | None = None
 ) -> LatticeScale | None:
-    """Pixel size by the lattice of a material, or None where the picture does not show it.
+    """Pixel size by the lattice of a material, or None where the image does not show it.
 
-    image: as for `zone_axis_sampling`. region: x0, y0, x1, y1 in px, where to look; the whole
-    picture without it.
+    Parameters
+    ----------
+    image
+        As for `zone_axis_sampling`.
+    material
+        Its reflections are looked for.
+    region
+        x0, y0, x1, y1 in px, where to look; without it in the whole image.
     """
     if region is not None:
         x0, y0, x1, y1 = region
         image = image[..., y0:y1, x0:x1]
-    if material.spacing is not None:
-        return lattice_sampling(image, material.spacing)
-    found = (zone_axis_sampling(image, pattern) for pattern in material.patterns)
+    reflections = material.reflections
+    if reflections.spacing is not None:
+        return lattice_sampling(image, reflections.spacing, reflections.symmetry)
+    patterns = map(np.array, reflections.zone_axes.values())
+    found = (zone_axis_sampling(image, pattern) for pattern in patterns)
     return next((scale for scale in found if scale is not None), None)
 
 
-def zone_axis_sampling(
-    image: np.ndarray,
-    reflections: np.ndarray,
-    sampling_range: tuple[float, float] = (0.02, 0.8),
-) -> LatticeScale | None:
-    """Pixel size from a pattern of reflections, or None where the picture does not show it.
+def zone_axis_sampling(image: np.ndarray, reflections: np.ndarray) -> LatticeScale | None:
+    """Pixel size from a pattern of reflections, or None where the image does not show it.
 
     Every size and turn of the pattern is scored by the geometric mean of its reflections' powers
     over the background; an affine map is then fitted to their exact positions, and one that
     distorts the pattern as no crystal near its zone axis does is refused.
 
-    image: (ny, nx) or (frames, ny, nx), any intensity scale, finite. reflections: (n, 2) in 1/Å,
-    one of each Friedel pair, n ≥ 2. sampling_range: Å/px, where to search.
+    Parameters
+    ----------
+    image
+        (ny, nx) or (frames, ny, nx), any intensity scale, finite.
+    reflections
+        (n ≥ 2, 2), x, y in 1/Å, one of each Friedel pair.
     """
     power = background_ratio(power_spectrum(image))
     if power is None:
         return None
     size = len(power)
     lengths = np.hypot(*reflections.T)
-    lowest = max(SMALLEST_RADIUS / lengths.min(), size * sampling_range[0])
-    highest = min(0.48 * size / lengths.max(), size * sampling_range[1])
+    lowest = max(SMALLEST_RADIUS / lengths.min(), size * SAMPLING_RANGE[0])
+    highest = min(0.48 * size / lengths.max(), size * SAMPLING_RANGE[1])
     if highest < 1.1 * lowest:
         return None
     # Bins per 1/Å: what a pattern's length is multiplied by.

@@ -1,9 +1,9 @@
-"""Train one study's network: Lightning, resumed from the last checkpoint of the same recipe."""
+"""Train one network: Lightning, resumed from the last checkpoint of the same recipe."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import lightning
 import pandas as pd
@@ -11,14 +11,13 @@ import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from torch.utils.data import DataLoader
 
-from latticework import config, config_diffraction, shards
-from latticework.config_base import Schedule
-from latticework.hardware import resolved_precision
+from latticework import shards
+from latticework.fingerprint import fingerprint
+from latticework.hardware import best_device, resolved_precision
 from latticework.learning import weights
-from latticework.learning.data import Steps, load_wave_bank
-from latticework.learning.map_module import MapModule
-from latticework.learning.module import ClassMapModule
-from latticework.learning.triplets import TripletShards
+from latticework.learning.module import TrainingModule
+from latticework.learning.recipe import Recipe, Runtime
+from latticework.learning.sources.steps import Steps
 
 VALIDATION_BATCHES = 4
 
@@ -68,137 +67,42 @@ class LastCheckpoint(lightning.Callback):
             os.replace(temporary, self.path)
 
 
-class NamedRecipe(config.Section):
-    """What recipes of all networks have."""
-
-    study: str
-    seed: int
-
-    @classmethod
-    def of(cls, study: str, params: Any) -> Self:
-        """The recipe of a rule's study and parameters; raises ValidationError."""
-        fields = {name: getattr(params, name) for name in cls.model_fields if name != "study"}
-        return cls.model_validate({"study": study} | fields)
-
-
-class Recipe(NamedRecipe):
-    """Everything that the weights of a class-map network depend on."""
-
-    structures: config.Structures
-    simulation: config.Simulation
-    imaging: config.Imaging
-    network: config.Network
-    training: config.Training
-
-    def card(self) -> dict[str, Any]:
-        """What a user of the weights needs to know, as JSON types."""
-        return self.model_dump(mode="json") | {"energy": self.simulation.energy}
-
-    def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> ClassMapModule:
-        """The module that learns from shards of exit waves; raises ShardError for a bad one."""
-        imaging = self.imaging
-        return ClassMapModule(
-            load_wave_bank(shard_paths, imaging.band_limit),
-            load_wave_bank(held_out_paths, imaging.band_limit),
-            network=self.network.model_dump(),
-            pictures={
-                "energy": self.simulation.energy,
-                "crop": imaging.crop,
-                "label_sigma": imaging.label_sigma,
-                "normalisation_sigma": imaging.normalisation_sigma,
-                "n_classes": self.network.classes,
-                "series": imaging.series,
-            },
-            ranges=imaging.ranges(),
-            loss=self.training.loss,
-            easy_ranges=self.training.curriculum.ranges(),
-            curriculum_steps=self.training.curriculum.steps,
-            **scheduled(self.seed, self.study, self.training),
-        )
-
-
-class MapRecipe(NamedRecipe):
-    """Everything that the weights of a network from patterns to structure factors depend on."""
-
-    structures: config_diffraction.CrystalStructures
-    simulation: config_diffraction.DiffractionSimulation
-    imaging: config_diffraction.DiffractionImaging
-    row: config_diffraction.NetworkRow
-    training: Schedule
-
-    def schedule(self) -> Schedule:
-        """The study's training with what the network has of its own."""
-        own = {"steps": self.row.steps, "learning_rate": self.row.learning_rate}
-        return self.training.model_copy(update={k: v for k, v in own.items() if v})
-
-    def card(self) -> dict[str, Any]:
-        """What a user of the weights needs to know, as JSON types."""
-        card = self.model_dump(mode="json", exclude={"row"})
-        return card | {
-            "energy": self.simulation.energy,
-            "network": self.row.network.model_dump(mode="json"),
-            "training": self.schedule().model_dump(mode="json"),
-        }
-
-    def module(self, shard_paths: Sequence[Path], held_out_paths: Sequence[Path]) -> MapModule:
-        """The module that learns from diffraction shards; raises ShardError for a bad one."""
-        return MapModule(
-            TripletShards(shard_paths),
-            TripletShards(held_out_paths),
-            network=self.row.network.model_dump(),
-            ranges=self.imaging.ranges(),
-            **scheduled(self.seed, self.study, self.schedule()),
-        )
-
-
-def scheduled(seed: int, study: str, settings: Schedule) -> dict[str, Any]:
-    """Arguments of `ScheduledModule` other than build."""
-    return {
-        "seed": seed,
-        "study": study,
-        "batch_size": settings.batch_size,
-        "learning_rate": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "warmup_steps": settings.warmup_steps,
-        "total_steps": settings.steps,
-        "decay": settings.decay,
-    }
-
-
 def loader(steps: int) -> DataLoader:
     return DataLoader(Steps(steps), batch_size=1, shuffle=False)
 
 
 def train(
-    recipe: Recipe | MapRecipe,
+    recipe: Recipe,
+    runtime: Runtime,
     shard_paths: Sequence[Path],
     held_out_paths: Sequence[Path],
     folder: Path,
-    sources: Sequence[Path] = (),
+    code: str = "",
     callbacks: Sequence[lightning.Callback] = (),
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Train, resuming where a killed run of the same recipe, data and code stopped.
 
-    Checkpoints lie in folder/checkpoints/<fingerprint of recipe, data and `sources`>: nothing
-    else ever continues from them. folder/training.csv has one row an epoch.
+    Checkpoints lie in folder/checkpoints/<fingerprint of recipe, processes, data and code>:
+    nothing else ever continues from them. folder/training.csv has one row an epoch.
 
     Returns the network and its card.
     """
-    settings = recipe.training
-    torch.set_num_threads(settings.threads)
-    start = [Path(settings.start)] if settings.start else []
-    data = [shards.sha256_of(p) for p in (*shard_paths, *held_out_paths, *sources, *start)]
-    module = recipe.module(shard_paths, held_out_paths)
+    schedule, device = recipe.schedule(), best_device()
+    torch.set_num_threads(runtime.threads)
+    start = [Path(schedule.start)] if schedule.start else []
+    data = [shards.sha256_of(p) for p in (*shard_paths, *held_out_paths, *start)]
+    module = TrainingModule(recipe, recipe.make_source(shard_paths, held_out_paths))
     for path in start:
-        weights.take_over(module.network, path)
-    last = folder / "checkpoints" / config.fingerprint(recipe, data) / "last.ckpt"
+        weights.copy_matching(module.network, path)
+    same = fingerprint(recipe, runtime.processes, data, code)
+    last = folder / "checkpoints" / same / "last.ckpt"
     history = History(folder / "training.csv")
     trainer = lightning.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.nodes,
-        precision=resolved_precision(settings.precision, settings.accelerator),
-        max_steps=module.schedule["total"],
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=runtime.devices,
+        num_nodes=runtime.nodes,
+        precision=resolved_precision(schedule.precision, device),
+        max_steps=schedule.steps,
         deterministic=True,
         # Step numbers are not shared out: every process makes its own share of every step.
         use_distributed_sampler=False,
@@ -216,11 +120,11 @@ def train(
     )
     trainer.fit(
         module,
-        loader(settings.steps_per_epoch),
+        loader(schedule.steps_per_epoch),
         loader(VALIDATION_BATCHES),
         ckpt_path=last if last.exists() else None,
     )
     # A training that was killed after its last checkpoint has nothing left to log.
     if trainer.is_global_zero:
         history.write()
-    return module.network, recipe.card()
+    return module.network, recipe.card(runtime)

@@ -1,4 +1,4 @@
-"""Hyperparameters of a map network by Optuna: many jobs, one study, unpromising trials stopped.
+"""Hyperparameters of a network by Optuna: many jobs, one study, unpromising trials stopped.
 
 All jobs share a journal file. A trial is a training of its own; its rungs are epochs, at which
 asynchronous successive halving (Li et al. 2020, the authors' way) lets the better share go on.
@@ -17,15 +17,15 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from latticework import config
-from latticework.config_diffraction import Tuning
-from latticework.learning.training import MapRecipe, train
+from latticework.config.base import Range
+from latticework.config.tuning import SCHEDULE, Tuning
+from latticework.fingerprint import fingerprint
+from latticework.learning.recipe import Recipe, Runtime
+from latticework.learning.training import train
 from latticework.seeds import torch_seed
 
 # Trials that say something about their parameters; a killed job's stay "running" for ever.
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
-NETWORK = ("features", "levels", "depth", "dropout")
-ROW = ("learning_rate",)
 
 
 class Report(lightning.Callback):
@@ -41,29 +41,31 @@ class Report(lightning.Callback):
             raise optuna.TrialPruned
 
 
-def suggestion(trial: optuna.Trial, recipe: MapRecipe, space: Tuning) -> MapRecipe:
-    """A recipe with a trial's parameters in place of its own."""
-    network = {
-        "features": trial.suggest_categorical("features", space.features),
-        "levels": trial.suggest_categorical("levels", space.levels),
-        "depth": trial.suggest_categorical("depth", space.depth),
-        "dropout": trial.suggest_float("dropout", space.dropout.low, space.dropout.high),
-    }
-    rate = trial.suggest_float(
-        "learning_rate", space.learning_rate.low, space.learning_rate.high, log=True
-    )
-    row = recipe.row.model_copy(
+def _suggested(trial: optuna.Trial, name: str, choice: list[Any] | Range) -> Any:
+    if isinstance(choice, Range):
+        logarithmic = choice.distribution == "loguniform"
+        return trial.suggest_float(name, choice.low, choice.high, log=logarithmic)
+    return trial.suggest_categorical(name, choice)
+
+
+def suggestion(trial: optuna.Trial, recipe: Recipe, space: Tuning) -> Recipe:
+    """A recipe with a trial's parameters in place of its own, in the order of the space."""
+    drawn = {name: _suggested(trial, name, choice) for name, choice in space.space.items()}
+    schedule = {name: value for name, value in drawn.items() if name in SCHEDULE}
+    network = {name: value for name, value in drawn.items() if name not in SCHEDULE}
+    row = recipe.network.model_copy(
         update={
-            "network": recipe.row.network.model_copy(update=network),
-            "learning_rate": rate,
+            "network": (recipe.network.network or {}) | network,
             "steps": space.steps,
+            # The row's own rate would replace the trial's.
+            "learning_rate": schedule.get("learning_rate", recipe.network.learning_rate),
         }
     )
-    return recipe.model_copy(update={"row": row})
+    return recipe.model_copy(update={"network": row, "training": recipe.training | schedule})
 
 
 def shared_study(
-    journal: Path, recipe: MapRecipe, space: Tuning, sampler_seed: int | None = None
+    journal: Path, recipe: Recipe, space: Tuning, sampler_seed: int | None = None
 ) -> optuna.Study:
     """The study of a recipe and a space in a journal file; another recipe is another study.
 
@@ -73,7 +75,7 @@ def shared_study(
     searched = space.model_dump(mode="json", exclude={"trials", "workers"})
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(journal))),
-        study_name=config.fingerprint(recipe, searched),
+        study_name=fingerprint(recipe, searched),
         sampler=optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=space.random),
         pruner=optuna.pruners.SuccessiveHalvingPruner(
             min_resource=1, reduction_factor=space.reduction
@@ -84,7 +86,8 @@ def shared_study(
 
 
 def work(
-    recipe: MapRecipe,
+    recipe: Recipe,
+    runtime: Runtime,
     space: Tuning,
     shard_paths: Sequence[Path],
     journal: Path,
@@ -109,6 +112,7 @@ def work(
         with TemporaryDirectory(dir=journal.parent) as folder:
             train(
                 suggestion(trial, recipe, space),
+                runtime,
                 shard_paths[:-1],
                 shard_paths[-1:],
                 Path(folder),
@@ -139,7 +143,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def best_config(table: pd.DataFrame, study: str, network: str) -> str:
+def best_config(table: pd.DataFrame, study: str, network: str, space: Tuning) -> str:
     """A configuration file (YAML) with the parameters of the best complete trial.
 
     Raises ValueError where no trial was completed.
@@ -148,7 +152,12 @@ def best_config(table: pd.DataFrame, study: str, network: str) -> str:
     if complete.empty:
         raise ValueError("tuning: no trial was completed; raise tuning.trials")
     best = complete.sort_values(["held_out_loss", "trial"]).iloc[0]
-    plain = {name: best[name].item() for name in (*NETWORK, *ROW)}
-    row = {"network": {name: plain[name] for name in NETWORK}}
-    row |= {name: plain[name] for name in ROW}
-    return yaml.safe_dump({"studies": {study: {"networks": {network: row}}}}, sort_keys=False)
+    plain = {name: best[name].item() for name in space.space}
+    architecture = {name: value for name, value in plain.items() if name not in SCHEDULE}
+    row = {"network": architecture}
+    if "learning_rate" in plain:
+        row["learning_rate"] = plain.pop("learning_rate")
+    chosen: dict[str, Any] = {"networks": {network: row}}
+    if training := {name: plain[name] for name in SCHEDULE if name in plain}:
+        chosen["training"] = training
+    return yaml.safe_dump({"studies": {study: chosen}}, sort_keys=False)

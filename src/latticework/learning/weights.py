@@ -9,11 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from latticework.networks import NETWORKS
-from latticework.networks.maps import MAP_NETWORKS
+from latticework import names, networks
 from latticework.shards import atomic
-
-KNOWN = NETWORKS | MAP_NETWORKS
 
 
 class WeightsError(ValueError):
@@ -23,8 +20,8 @@ class WeightsError(ValueError):
 def save(path: str | Path, network: torch.nn.Module, card: Mapping[str, Any]) -> None:
     """Write a network with its card (JSON types) in the header, atomically.
 
-    The card has `study`, `network` (name and arguments), `sampling` (Å per px, low and high),
-    `normalisation_sigma` and `label_sigma` in Å, `energy` in eV and the imaging ranges.
+    The card (`learning.recipe.Recipe.card`) has `study`, `material`, `classes` (names),
+    `network` (name and arguments), `energy` in eV, and the sections of the study.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
     with atomic(path) as temporary:
@@ -50,12 +47,11 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         )
     try:
         card = json.loads(metadata["card"])
-        arguments = dict(card["network"])
-        network = KNOWN[arguments.pop("name")](**arguments)
+        network = networks.build(card["network"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        known = list(names.available("networks"))
         raise WeightsError(
-            f"{path}: expected a card that describes one of the networks {sorted(KNOWN)}, "
-            f"found: {error!r}"
+            f"{path}: expected a card that describes one of the networks {known}, found: {error!r}"
         ) from error
     try:
         network.load_state_dict(tensors)
@@ -67,11 +63,11 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     return network.eval().to(memory_format=torch.channels_last), card
 
 
-def take_over(network: torch.nn.Module, path: str | Path) -> list[str]:
+def copy_matching(network: torch.nn.Module, path: str | Path) -> list[str]:
     """Copy the tensors of a weights file that have the name and shape of a network's own.
 
-    A first layer for another number of pictures, or a last one for other classes, stays as it
-    is. Returns the names that were taken over; raises WeightsError as `load`, or where there are
+    A first layer for another number of images, or a last one for other classes, stays as it is.
+    Returns the names that were copied; raises WeightsError as `load`, or where there are
     none.
     """
     known, _ = load(path)

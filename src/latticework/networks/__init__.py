@@ -1,5 +1,18 @@
-"""Networks by name. Each maps pictures (n, frames, ny, nx) to class scores (n, classes, ny, nx)."""
+"""Networks: an architecture is a file that a configuration names, its layers are in layers/."""
 
-from latticework.networks.residual_unet import ResidualUNet
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-NETWORKS = {"residual_unet": ResidualUNet}
+from latticework import names
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(description: Mapping[str, Any]) -> "nn.Module":
+    """A network with random weights from its `name` and arguments, as in a card.
+
+    Raises UnknownNameError for a name that no file has, TypeError for arguments that do not fit.
+    """
+    arguments = {key: value for key, value in description.items() if key != "name"}
+    return names.load("networks", description["name"]).build(arguments)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from latticework.networks.complex_layers import ComplexBatchNorm2d, ComplexConv2d
+from latticework.networks.layers.complex_layers import ComplexBatchNorm2d, ComplexConv2d
 
 
 class FoldedComplexConv2d(nn.Module):

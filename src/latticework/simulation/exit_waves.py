@@ -1,90 +1,60 @@
-"""Exit waves of plane-wave illumination by abTEM's multislice (Madsen 2018, §2.3)."""
+"""Exit waves of structures for high-resolution images (Madsen 2018, §2.3)."""
 
-import abtem
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
 import numpy as np
 from ase import Atoms
+from tqdm import tqdm
 
-# FFTW, abTEM's default, times its algorithms and takes the fastest: which one wins depends on what
-# else the machine does, and so do the last bits of a wave.
-abtem.config.set({"fft": "numpy"})
-
-
-def fourier_crop(wave: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resample a periodic wave (..., ny, nx) to a smaller grid by cropping its spectrum.
-
-    Mean amplitude is kept: a plane wave of modulus one stays one.
-    """
-    spectrum = np.fft.fft2(wave)
-    for axis, size in zip((-2, -1), shape, strict=True):
-        frequencies = np.fft.fftfreq(wave.shape[axis], 1 / wave.shape[axis])
-        kept = np.flatnonzero((frequencies >= -(size // 2)) & (frequencies < (size + 1) // 2))
-        spectrum = np.take(spectrum, kept, axis=axis)
-    scale = spectrum.shape[-1] * spectrum.shape[-2] / (wave.shape[-1] * wave.shape[-2])
-    return np.fft.ifft2(spectrum) * scale
+from latticework.config.exit_waves import Simulation
+from latticework.shards import Array
+from latticework.structures import targets
 
 
-def blurred(potential: abtem.PotentialArray, sigma: float) -> abtem.PotentialArray:
-    """A potential convolved in the plane with the thermal displacement, `sigma` Å per axis.
+def wave_maker(parameters: Mapping[str, Any], device: str = "cpu") -> Callable[[Atoms], np.ndarray]:
+    """Function that gives the exit wave (ny, nx) of a structure; arguments as in `simulate`."""
+    from latticework.simulation.multislice import exit_wave
 
-    The Debye–Waller factor exp(−2π²σ²k²) on every slice.
-    """
-    ky, kx = (
-        np.fft.fftfreq(n, d)
-        for n, d in zip(potential.array.shape[-2:], potential.sampling, strict=True)
-    )
-    damping = np.exp(-2 * np.pi**2 * sigma**2 * (ky[:, None] ** 2 + kx**2))
-    array = np.fft.ifft2(np.fft.fft2(potential.array) * damping).real
-    return abtem.PotentialArray(
-        array.astype(np.float32), potential.slice_thickness, sampling=potential.sampling
-    )
+    return partial(exit_wave, **Simulation.model_validate(parameters).model_dump(), device=device)
 
 
-def exit_wave(
-    atoms: Atoms,
-    *,
-    energy: float,
-    sampling: float,
-    slice_thickness: float,
-    thermal_sigma: float,
-    stored_sampling: float,
-    device: str = "cpu",
-) -> np.ndarray:
-    """Exit wave of a periodic structure for a plane wave of unit modulus.
+def simulate(
+    structures: Sequence[Atoms], parameters: Mapping[str, Any], device: str = "cpu"
+) -> tuple[str, dict[str, Array], dict[str, Any]]:
+    """Format, arrays and attributes of a shard of exit waves.
 
     Parameters
     ----------
-    atoms
-        Structure in a cell that is orthogonal; the beam runs along +z.
-    energy
-        Electron energy, eV.
-    sampling, stored_sampling
-        Pixel of the multislice and (not finer) of the wave returned, Å: what imaging uses
-        ends far below abTEM's own band limit, so waves are stored at a coarser pixel.
-    slice_thickness
-        Å.
-    thermal_sigma
-        RMS thermal displacement per axis, Å (Debye–Waller blur of the potential).
+    structures
+        In boxes of one size; the beam runs along +z.
+    parameters
+        Of `config.exit_waves.Simulation`.
     device
-        "cpu" or "gpu" (CuPy).
+        "cpu" or "gpu".
 
     Returns
     -------
-    np.ndarray
-        complex64 (ny, nx); abTEM's arrays are (x, y), so ours are their transpose: rows are y.
+    str, dict, dict
+        "exit_waves"; waves, their pixels and the targets' positions, elements and classes; no
+        attributes.
     """
-    potential = abtem.Potential(
-        atoms,
-        sampling=sampling,
-        slice_thickness=slice_thickness,
-        parametrization="lobato",
-        projection="infinite",
-        device="cpu" if thermal_sigma else device,
-    )
-    if thermal_sigma:
-        potential = blurred(potential.build(lazy=False), thermal_sigma)
-        if device == "gpu":
-            potential = potential.to_gpu()
-    wave = abtem.PlaneWave(energy=energy, device=device).multislice(potential, lazy=False)
-    array = np.asarray(wave.to_cpu().array).T
-    shape = [round(length / stored_sampling) for length in atoms.cell.lengths()[1::-1]]
-    return fourier_crop(array, (shape[0], shape[1])).astype(np.complex64)
+    make = wave_maker(parameters, device)
+    waves = [make(atoms) for atoms in tqdm(structures, desc="exit waves", unit="wave")]
+    box = np.array([atoms.cell.lengths()[1::-1] for atoms in structures])
+    found = [targets(atoms) for atoms in structures]
+    arrays = {
+        "wave": Array(np.stack(waves), "1", ("structure", "y", "x")),
+        "sampling": Array(box / waves[0].shape, "Å", ("structure", "axis (y, x)")),
+        "positions": Array(
+            [t.positions for t in found],
+            "Å",
+            ("structure", "atom", "axis (x, y, z)"),
+            ragged=True,
+        ),
+    }
+    for name in ("numbers", "classes"):
+        values = [getattr(t, name) for t in found]
+        arrays[name] = Array(values, "1", ("structure", "atom"), ragged=True)
+    return "exit_waves", arrays, {}

@@ -2,8 +2,8 @@
 
 The truth of Munshi 2022 (Methods, "Dynamical diffraction library"): the crystal's Fourier
 coefficients V_g, each weighted by a Gaussian of its distance from the Ewald sphere, drawn where its
-projection lies. In closed form for a perfect crystal; from the potential, as in the paper, for any
-sample. Lengths are in Å, reciprocal lengths in 1/Å without 2π, V_g in volts.
+projection lies: here in closed form for a perfect crystal. Lengths are in Å, reciprocal lengths in
+1/Å without 2π, V_g in volts.
 """
 
 import math
@@ -13,14 +13,13 @@ from abtem.core.energy import energy2wavelength
 from abtem.parametrizations import LobatoParametrization
 from ase import Atoms
 from ase.data import chemical_symbols
-from scipy.signal.windows import tukey
 
 # h²/(2π m e) in V Å²: turns a scattering factor (Å) over a volume (Å³) into volts.
 VOLTS = 47.87801
 FAINT = 1e-3
 
 
-def excitation_error(g: np.ndarray, energy: float, ewald: bool = True) -> np.ndarray:
+def excitation_error(g: np.ndarray, energy: float, ewald: bool) -> np.ndarray:
     """Distance along the beam of reciprocal vectors (..., 3) from the Ewald sphere, 1/Å.
 
     s = g_z + λ|g_xy|²/2 for a beam along +z, the sphere as multislice sees it (paraxial); without
@@ -59,7 +58,7 @@ def crystal_peaks(
     energy: float,
     radius: float,
     sigma: float,
-    ewald: bool = True,
+    ewald: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Projected reciprocal vectors (n, 2) in 1/Å and their weighted |V_g| (n,) in volts.
 
@@ -108,7 +107,7 @@ def centred_frequencies(size: int, step: float) -> np.ndarray:
 def draw_peaks(
     positions: np.ndarray, values: np.ndarray, size: int, step: float, taper: float
 ) -> np.ndarray:
-    """Picture (size, size) of peaks at (x, y) 1/Å; rows are y, zero frequency at size // 2.
+    """Peaks at (x, y) 1/Å on a grid (size, size); rows are y, zero frequency at size // 2.
 
     A peak has its value at its maximum and the shape of the transform of a Tukey window as wide as
     the field of view 1/`step`. `taper` is the cosine-shaped share of it.
@@ -126,13 +125,13 @@ def crystal_structure_factors(
     size: int,
     step: float,
     sigma: float,
-    ewald: bool = True,
-    taper: float = 1.0,
+    ewald: bool,
+    taper: float,
 ) -> np.ndarray:
     """Structure factors (size, size) in volts of a perfect crystal, in closed form.
 
     `step` is the pixel in 1/Å; other parameters are those of `crystal_peaks` and `draw_peaks`.
-    The paper's picture grows in proportion to the thickness; ours is that of unit thickness.
+    The paper's truth grows in proportion to the thickness; ours is that of unit thickness.
     """
     positions, values = crystal_peaks(
         atoms,
@@ -143,59 +142,3 @@ def crystal_structure_factors(
         ewald=ewald,
     )
     return draw_peaks(positions, values, size, step, taper)
-
-
-def windowed_structure_factors(
-    potential: np.ndarray,
-    sampling: float,
-    slice_thickness: float,
-    *,
-    energy: float,
-    size: int,
-    step: float,
-    sigma: float,
-    ewald: bool = True,
-    taper: float = 1.0,
-) -> np.ndarray:
-    """Structure factors (size, size) in volts of any sample, from its windowed potential.
-
-    |FFT3(V · Tukey)|, weighted by the distance from the Ewald sphere and summed along the beam:
-    the paper's own way, with the sphere.
-
-    Parameters
-    ----------
-    potential
-        (slices, ny, nx) projected potential of each slice, V Å; a square grid. Its central
-        1/`step` Å are looked at.
-    sampling, slice_thickness
-        Å.
-
-    Raises ValueError where 1/`step` is no whole number of pixels or more than there are.
-    """
-    points = round(1 / (step * sampling))
-    if abs(points * step * sampling - 1) > 1e-6 or not size <= points <= potential.shape[-1]:
-        raise ValueError(
-            f"a step of {step} 1/Å needs {1 / (step * sampling):.6g} pixels of {sampling} Å, a "
-            f"whole number from {size} to {potential.shape[-1]}"
-        )
-    start = (potential.shape[-1] - points) // 2
-    inside = slice(start, start + points)
-    window = tukey(points, taper, sym=False)
-    along = tukey(len(potential), taper, sym=False)
-    plane = potential[:, inside, inside] * (window[:, None] * window)
-    spectrum = np.fft.fftshift(np.fft.fft2(plane), axes=(-2, -1))
-    low = points // 2 - size // 2
-    spectrum = spectrum[:, low : low + size, low : low + size]
-    spectrum = np.abs(np.fft.fft(spectrum * along[:, None, None], axis=0))
-    frequencies = centred_frequencies(size, step)
-    g = np.empty((size, size, 3))
-    g[..., 0], g[..., 1] = frequencies, frequencies[:, None]
-    total = np.zeros((size, size))
-    peak = np.abs(np.fft.fft(along)).sum()
-    for plane_spectrum, height in zip(
-        spectrum, np.fft.fftfreq(len(potential), slice_thickness), strict=True
-    ):
-        g[..., 2] = height
-        total += plane_spectrum * np.exp(-0.5 * (excitation_error(g, energy, ewald) / sigma) ** 2)
-    # One at a peak's maximum for a potential of one volt.
-    return total / (slice_thickness * window.sum() ** 2 * peak)

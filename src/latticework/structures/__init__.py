@@ -1,12 +1,14 @@
-"""Atoms: generators by name, and shards of structures. A generator is a function of a random
-generator and its parameters that returns `ase.Atoms` with the boolean array `visible`, which
-marks the atoms that a network is to find, and optionally the integer arrays `classes` and
-`column`: atoms of one column are found together."""
+"""Atoms: shards of structures, and what a network is to find in them.
 
-from collections.abc import Mapping
+A generator is a file of this room that a configuration names. It makes `ase.Atoms` with the
+boolean array `visible`, which marks the atoms that a network is to find, and optionally the
+integer arrays `classes` (from 1 on) and `column` (atoms of one column are found together) and the
+boolean array `specimen` (atoms of the specimen itself, though perhaps covered).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ase.io
 import numpy as np
@@ -15,21 +17,24 @@ from tqdm import tqdm
 
 from latticework.seeds import stream
 from latticework.shards import ShardError, atomic
-from latticework.structures.graphene import graphene
-from latticework.structures.nanoparticles import nanoparticle
-
-GENERATORS = {"graphene": graphene, "nanoparticles": nanoparticle}
 
 
-def make_shard(
-    generator: str, parameters: Mapping[str, Any], seed: int, name: str, indices: range
+def numbered(
+    make: Callable[[np.random.Generator], Atoms],
+    *,
+    seed: int,
+    study: str,
+    split: str,
+    indices: range,
 ) -> list[Atoms]:
-    """Structures number `indices` of the stream `name`, with a progress bar.
+    """Structures number `indices` of a study's split, with a progress bar.
 
-    A structure depends on its own number only: shards of any size hold the same structures.
+    Each is made from the random stream of its own number: shards of any size hold the same
+    structures.
     """
+    name = f"{study}/{split}"
     return [
-        GENERATORS[generator](stream(seed, name, index), **parameters)
+        make(stream(seed, name, index))
         for index in tqdm(indices, desc=f"{name} structures", unit="structure")
     ]
 
@@ -47,7 +52,7 @@ def read_structures(path: str | Path) -> list[Atoms]:
     except Exception as error:
         raise ShardError(
             f"{path}: expected extended XYZ structures, found: {error or type(error).__name__}. "
-            "Delete it and run again: it is made anew."
+            "Delete it and run again to make it anew."
         ) from error
     if not structures or any("visible" not in atoms.arrays for atoms in structures):
         raise ShardError(f"{path}: expected structures with the array 'visible', found none")
@@ -56,26 +61,42 @@ def read_structures(path: str | Path) -> list[Atoms]:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a network is to find: `positions` (n, 3) Å, `numbers` (n,), `classes` (n,)."""
+    """Atoms, or columns of atoms, that are found as one.
+
+    `positions` (n, 3) Å, `numbers` (n,), `classes` (n,) from 1 on, `visible` (n,): False where
+    an atom is covered.
+    """
 
     positions: np.ndarray
     numbers: np.ndarray
     classes: np.ndarray
+    visible: np.ndarray
 
 
 def targets(atoms: Atoms) -> Targets:
-    """The visible atoms of a structure, or, where atoms belong to columns, its visible columns.
+    """What a network is to find: the visible atoms of a structure, or its visible columns."""
+    return _found_together(atoms[atoms.arrays["visible"]])
+
+
+def specimen(atoms: Atoms) -> Targets:
+    """All atoms, or columns, of the specimen, also those that something covers."""
+    return _found_together(atoms[atoms.arrays.get("specimen", atoms.arrays["visible"])])
+
+
+def _found_together(seen: Atoms) -> Targets:
+    """Atoms, or where they belong to columns their columns.
 
     A column is at the mean of its atoms' positions: the beam is parallel, so a tilted column
     appears about the middle of its height, whatever plane is in focus. The class is 1 unless the
     generator says otherwise.
     """
-    seen = atoms[atoms.arrays["visible"]]
+    visible = seen.arrays["visible"]
     classes = seen.arrays.get("classes", np.ones(len(seen), dtype=np.int64)).astype(np.int64)
     if "column" not in seen.arrays:
-        return Targets(seen.positions, seen.numbers, classes)
+        return Targets(seen.positions, seen.numbers, classes, visible)
     _, first, column, height = np.unique(
         seen.arrays["column"], return_index=True, return_inverse=True, return_counts=True
     )
     sums = [np.bincount(column, seen.positions[:, axis]) for axis in range(3)]
-    return Targets(np.stack(sums, axis=1) / height[:, None], seen.numbers[first], classes[first])
+    positions = np.stack(sums, axis=1) / height[:, None]
+    return Targets(positions, seen.numbers[first], classes[first], visible[first])

@@ -55,10 +55,10 @@ FAMILIES = tuple(
         "F Cl Br I",
     )
 )
-# What the library has and no family: replaced by elements of the family of this one.
+# Elements of the library without a family: replaced by those of the family of another one.
 RELATIVES = {"Np": "U", "Pa": "U", "Pu": "U", "Cf": "U", "Po": "Te", "Tc": "Mn"}
 MOST_SITES = 24
-# Atoms nearer than this share of the sum of their atomic radii are no crystal.
+# A crystal with atoms nearer than this share of the sum of their atomic radii is refused.
 NEAREST = 0.75
 
 
@@ -101,12 +101,12 @@ def candidates() -> tuple[Candidate, ...]:
 
 
 def held_out_prototypes(
-    seed: int, name: str, share: float, labels: Iterable[str]
+    seed: int, study: str, share: float, labels: Iterable[str]
 ) -> frozenset[str]:
     """Labels that are kept for the evaluation: a random `share` of all, at least one."""
     labels = sorted(set(labels))
     count = max(1, round(share * len(labels)))
-    chosen = stream(seed, f"{name}/held-out prototypes").permutation(len(labels))[:count]
+    chosen = stream(seed, f"{study}/held-out prototypes").permutation(len(labels))[:count]
     return frozenset(labels[i] for i in chosen)
 
 
@@ -166,7 +166,7 @@ def match_prototypes(structures: Iterable[tuple[str, Structure]]) -> list[Atoms]
     """
     matcher = PrototypeDatabaseMatcher(pd.DataFrame(AFLOW_PROTOTYPE_LIBRARY))
     found = []
-    for name, structure in tqdm(structures, desc="prototypes", unit="structure"):
+    for name, structure in tqdm(structures, desc="matching", unit="structure"):
         labels = {
             match["tags"]["aflow"].strip() for match in matcher.get_prototypes(structure) or ()
         }
@@ -178,22 +178,22 @@ def match_prototypes(structures: Iterable[tuple[str, Structure]]) -> list[Atoms]
 
 
 def drawn_crystals(
-    seed: int, name: str, kind: str, held_out: float, frozen: str | None = None
+    seed: int, study: str, split: str, held_out: float, frozen: str | None = None
 ) -> Iterator[Atoms]:
-    """Crystals of one kind ("train", "heldout") of a study in the order of drawing.
+    """Crystals of one split ("train", "heldout") of a study in the order of drawing.
 
-    No crystal comes twice, and no prototype of one kind is a prototype of the other. `frozen`
-    names a file of real crystals, each equally likely: their prototypes are as common as there.
+    No crystal comes twice, and no prototype is in both splits. `frozen` names a file of real
+    crystals, each equally likely: prototypes are as common as they are in the file.
     """
-    rng = stream(seed, f"{name}/{kind}/crystals")
+    rng = stream(seed, f"{study}/{split}/crystals")
     if frozen:
         crystals = read_frozen(frozen)
-        kept = held_out_prototypes(seed, name, held_out, [c.info["prototype"] for c in crystals])
-        pool = [c for c in crystals if (c.info["prototype"] in kept) == (kind == "heldout")]
+        kept = held_out_prototypes(seed, study, held_out, [c.info["prototype"] for c in crystals])
+        pool = [c for c in crystals if (c.info["prototype"] in kept) == (split == "heldout")]
         yield from (pool[i] for i in rng.permutation(len(pool)))
         return
-    kept = held_out_prototypes(seed, name, held_out, [c.label for c in candidates()])
-    pool = [c for c in candidates() if (c.label in kept) == (kind == "heldout")]
+    kept = held_out_prototypes(seed, study, held_out, [c.label for c in candidates()])
+    pool = [c for c in candidates() if (c.label in kept) == (split == "heldout")]
     for candidate in drawing_order(pool, rng):
         atoms = build_crystal(candidate)
         if atoms is not None:
@@ -215,7 +215,7 @@ def zone_axes(atoms: Atoms, count: int, most: int = 3) -> np.ndarray:
     lengths = np.linalg.norm(indices @ atoms.cell[:], axis=1).round(4)
     chosen: list[np.ndarray] = []
     seen: set[tuple[int, ...]] = set()
-    # Of equal ones the one with the most positive indices, for people.
+    # Of equivalent ones the one with the most positive indices: easiest to read.
     for i in np.lexsort((*-indices.T, lengths)):
         if tuple(indices[i]) in seen:
             continue
@@ -242,23 +242,23 @@ def oriented_crystal(atoms: Atoms, number: int, low_index: int, rng: np.random.G
     else:
         rotation = Rotation.random(rng=rng).as_matrix()
     oriented.info |= {"orientation": rotation, "origin": rng.uniform(size=3), "zone_axis": axis}
-    # What every structure of ours has: atoms that count. Here all do.
+    # Every structure marks the atoms that are to be found: here all.
     oriented.new_array("visible", np.ones(len(oriented), bool))
     return oriented
 
 
 def make_crystals(
     seed: int,
-    name: str,
-    kind: str,
+    study: str,
+    split: str,
     indices: range,
     *,
     low_index: int,
     random: int,
     held_out_prototypes: float,
-    frozen: str | None = None,
+    frozen: str | None,
 ) -> list[Atoms]:
-    """Structures number `indices` of one kind of a study, with a progress bar.
+    """Structures number `indices` of one split of a study, with a progress bar.
 
     A structure is a crystal in one orientation; every crystal has `low_index` + `random` of them
     in a row. It depends on its own number only: shards of any size hold the same structures.
@@ -267,12 +267,12 @@ def make_crystals(
     """
     each = low_index + random
     last = (indices.stop - 1) // each
-    drawn = drawn_crystals(seed, name, kind, held_out_prototypes, frozen)
-    drawn = tqdm(drawn, desc=f"{name}/{kind} crystals", unit="crystal", total=last + 1)
+    drawn = drawn_crystals(seed, study, split, held_out_prototypes, frozen)
+    drawn = tqdm(drawn, desc=f"{study}/{split} crystals", unit="crystal", total=last + 1)
     crystals = dict(enumerate(itertools.islice(drawn, last + 1)))
     if last not in crystals:
         raise ValueError(
-            f"{name}/{kind}: {len(crystals)} crystals can be drawn, structure {indices.stop - 1} "
+            f"{study}/{split}: {len(crystals)} crystals can be drawn, structure {indices.stop - 1} "
             f"would be of number {last}"
         )
     return [
@@ -280,7 +280,7 @@ def make_crystals(
             crystals[index // each],
             index % each,
             low_index,
-            stream(seed, f"{name}/{kind}/orientations", index // each, index % each),
+            stream(seed, f"{study}/{split}/orientations", index // each, index % each),
         )
         for index in indices
     ]

@@ -1,197 +1,94 @@
 """Quasi-random graphene: Voronoi sheets with holes and contamination (Madsen 2018, §3.1, Fig. 4).
 
-A Voronoi tessellation of well separated seeds consists mainly of hexagons, and each of its
-vertices joins three cells: its vertices are a random sheet of three-coordinated carbon.
-All lengths are in Å; the sheet is periodic in x and y.
+Lengths are in Å; the sheet is periodic in x and y.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from ase import Atoms
-from scipy.optimize import minimize
-from scipy.spatial import Delaunay, Voronoi, cKDTree
+from pydantic import AfterValidator, Field
+from scipy.spatial import cKDTree
 
-BOND = 1.42
-PRISTINE_DENSITY = 4 / (3 * np.sqrt(3) * BOND**2)  # atoms per Å²
+from latticework.config.base import Integers, Lengths, Section, ascending
+from latticework.materials import Material
+from latticework.seeds import stream
+from latticework.shards import Array
+from latticework.structures import numbered
+from latticework.structures.outlines import Outline, amorphous_patch, random_outline
+from latticework.structures.voronoi import (
+    crystal_seeds,
+    lloyd,
+    poisson_disc,
+    relax,
+    voronoi_network,
+)
 
-
-@dataclass(frozen=True)
-class Outline:
-    """A smooth closed curve r(θ) = radius (1 + Σ a_n cos(nθ + φ_n)) about a centre, in Å."""
-
-    centre: np.ndarray
-    radius: float
-    amplitudes: np.ndarray
-    phases: np.ndarray
-
-    def depth(self, points: np.ndarray, box: float) -> np.ndarray:
-        """Relative depth of points (n, 2): 1 at the centre, 0 on the curve, negative outside."""
-        offset = (points - self.centre + box / 2) % box - box / 2
-        angle = np.arctan2(offset[:, 1], offset[:, 0])[:, None]
-        order = np.arange(2, 2 + len(self.amplitudes))
-        radius = self.radius * (
-            1 + (self.amplitudes * np.cos(order * angle + self.phases)).sum(axis=1)
-        )
-        return 1 - np.hypot(*offset.T) / radius
+MARGIN = 2.0  # of empty space along the beam
+CURVE = 200  # points on a hole's outline
+# A construction is shown by the first structure, of so many, that has all steps.
+TRIED = 100
 
 
-def random_outline(rng: np.random.Generator, box: float, radius: tuple[float, float]) -> Outline:
-    """A random outline anywhere in the box, its mean radius uniform in the given range."""
-    return Outline(
-        centre=rng.uniform(0, box, 2),
-        radius=rng.uniform(*radius),
-        amplitudes=rng.normal(0, 0.12, 4),
-        phases=rng.uniform(0, 2 * np.pi, 4),
+class Parameters(Section):
+    """Parameters of a sheet (Madsen 2018, §3.1)."""
+
+    box: float = Field(43.2, gt=20, le=500, description="Side of the periodic square, Å.")
+    density: float = Field(0.381, gt=0.3, lt=0.45, description="Atoms per Å² before holes.")
+    seed_separation: float = Field(1.9, gt=0.5, lt=2.4, description="Poisson-disc radius, Å.")
+    crystalline: float = Field(
+        0.0, ge=0, le=1, description="Probability of pristine grains instead of a random sheet."
+    )
+    grains: Integers = (1, 3)
+    lloyd_steps: Integers = (3, 8)
+    holes: Integers = (0, 4)
+    hole_radius: Lengths = (2.0, 7.0)
+    contamination: Integers = (0, 2)
+    contamination_radius: Lengths = (3.0, 16.0)
+    contamination_thickness: Lengths = (3.0, 30.0)
+    contamination_density: float = Field(0.075, gt=0, lt=0.2, description="Atoms per Å³.")
+    contamination_profile: Annotated[
+        tuple[float, float],
+        AfterValidator(ascending),
+        Field(description="Uniform range of an exponent: 0.5 is a dome, 0 has vertical sides."),
+    ] = (0.05, 0.5)
+    contamination_margin: float = Field(
+        2.5, ge=0, lt=10, description="Atoms nearer than this to contamination are no labels, Å."
+    )
+    disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
+
+
+def make_shard(
+    parameters: Mapping[str, Any],
+    material: Material,
+    seed: int,
+    study: str,
+    split: str,
+    indices: range,
+) -> list[Atoms]:
+    """Structures number `indices` of a study's split; `parameters` are those of `Parameters`."""
+    given = Parameters.model_validate(parameters).model_dump()
+    return numbered(
+        lambda rng: graphene(rng, **material_of(material), **given),
+        seed=seed,
+        study=study,
+        split=split,
+        indices=indices,
     )
 
 
-def poisson_disc(
-    rng: np.random.Generator,
-    box: float,
-    count: int,
-    separation: float,
-    points: np.ndarray | None = None,
-) -> np.ndarray:
-    """Seeds (count, 2) in a periodic box, none nearer to another than `separation`.
-
-    `points` (n, 2), where given, are there already, and their voids are filled.
-
-    Dart throwing in batches; where the box is full before `count` is reached, the
-    separation shrinks by 3 %, so that the count, hence the density, is exact.
-    """
-    points = np.empty((0, 2)) if points is None else points[:count]
-    while len(points) < count:
-        darts = rng.uniform(0, box, (4 * count, 2))
-        if len(points):
-            free = cKDTree(points, boxsize=box).query(darts)[0] >= separation
-            darts = darts[free]
-        keep = np.ones(len(darts), bool)
-        pairs = cKDTree(darts, boxsize=box).query_pairs(separation, output_type="ndarray")
-        for first, second in pairs[np.lexsort(pairs.T[::-1])] if len(pairs) else ():
-            if keep[first]:
-                keep[second] = False
-        if not keep.any():
-            separation *= 0.97
-        points = np.concatenate([points, darts[keep]])[:count]
-    return points
+def classes(parameters: Mapping[str, Any], material: Material) -> list[str]:
+    """Names of the classes that a network is to tell apart: one, the element."""
+    return material.elements[:1]
 
 
-def crystal_seeds(rng: np.random.Generator, box: float, grains: int) -> np.ndarray:
-    """Ring centres (n, 2) of a polycrystal: pristine grains of random orientation, Å.
-
-    Grains are the periodic Voronoi cells of random points; where two of them meet, also across
-    the border of the box, centres nearer than 0.8 of the lattice constant are merged into one.
-    """
-    spacing = np.sqrt(3) * BOND
-    middles = rng.uniform(0, box, (grains, 2))
-    steps = np.arange(-int(1.5 * box / spacing), int(1.5 * box / spacing) + 1)
-    i, j = np.meshgrid(steps, steps)
-    lattice = spacing * np.column_stack([(i + 0.5 * j).ravel(), (np.sqrt(0.75) * j).ravel()])
-    grown = []
-    for grain in range(grains):
-        angle = rng.uniform(0, np.pi / 3)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        points = lattice @ turn.T + rng.uniform(0, spacing, 2) + box / 2
-        points = points[((points >= 0) & (points < box)).all(axis=1)]
-        grown.append(points[cKDTree(middles, boxsize=box).query(points)[1] == grain])
-    seeds = np.concatenate(grown)
-    keep = np.ones(len(seeds), bool)
-    pairs = cKDTree(seeds, boxsize=box).query_pairs(0.8 * spacing, output_type="ndarray")
-    for first, second in pairs[np.lexsort(pairs.T[::-1])]:
-        if keep[first]:
-            keep[second] = False
-    return seeds[keep]
-
-
-def _with_images(points: np.ndarray, box: float, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points with their periodic images within `margin` of the box, and whose image each is."""
-    shifts = box * np.array([(i, j) for i in (0, -1, 1) for j in (0, -1, 1)])
-    images = (points[None] + shifts[:, None]).reshape(-1, 2)
-    origin = np.tile(np.arange(len(points)), len(shifts))
-    near = ((images > -margin) & (images < box + margin)).all(axis=1)
-    near[: len(points)] = True
-    return images[near], origin[near]
-
-
-def lloyd(points: np.ndarray, box: float, steps: int) -> np.ndarray:
-    """Move each seed to the centre of mass of its Voronoi cell, `steps` times (Lloyd 1982)."""
-    for _ in range(steps):
-        images, _ = _with_images(points, box, margin=0.25 * box)
-        tessellation = Voronoi(images)
-        ridges = np.asarray(tessellation.ridge_vertices)
-        inner = (ridges >= 0).all(axis=1)
-        ends = tessellation.vertices[ridges[inner]]
-        sums = np.zeros((len(images), 3))
-        # A cell is the union of the triangles that its seed forms with each of its edges.
-        for seed in tessellation.ridge_points[inner].T:
-            apex = images[seed]
-            edge_a, edge_b = ends[:, 0] - apex, ends[:, 1] - apex
-            area = 0.5 * np.abs(edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0])
-            centroid = (apex + ends[:, 0] + ends[:, 1]) / 3
-            np.add.at(sums, seed, np.column_stack([area, area[:, None] * centroid]))
-        points = (sums[: len(points), 1:] / sums[: len(points), :1]) % box
-    return points
-
-
-def voronoi_network(points: np.ndarray, box: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (n, 2) of the periodic Voronoi diagram of seeds, and its edges (3n/2, 2).
-
-    A vertex is placed at the centroid of its Delaunay triangle rather than its circumcentre:
-    the same graph, without the very short edges.
-    """
-    images, origin = _with_images(points, box, margin=0.25 * box)
-    triangles = Delaunay(images).simplices
-    centroid = images[triangles].mean(axis=1)
-    # One triangle of each set of periodic images: the one whose centroid is in the box.
-    inside = ((centroid >= 0) & (centroid < box)).all(axis=1)
-    keys = np.sort(origin[triangles], axis=1)
-    lookup = {tuple(key): i for i, key in enumerate(keys[inside])}
-    edges: dict[tuple[int, int], list[int]] = {}
-    for i, key in enumerate(keys[inside]):
-        for a, b in ((0, 1), (0, 2), (1, 2)):
-            edges.setdefault((key[a], key[b]), []).append(i)
-    if len(lookup) != 2 * len(points) or any(len(pair) != 2 for pair in edges.values()):
-        raise ValueError("the seeds are too few for a periodic Voronoi network in this box")
-    return centroid[inside], np.array(list(edges.values()))
-
-
-def relax(
-    positions: np.ndarray, bonds: np.ndarray, box: float, angle_stiffness: float = 0.15
-) -> np.ndarray:
-    """Relax atoms (n, 2) on their bond graph: springs on bonds and on second neighbours.
-
-    The energy is Σ (r − 1.42 Å)² over bonds plus `angle_stiffness` Σ (r − √3·1.42 Å)² over
-    pairs with a common neighbour (bonds at 120°), minimised by L-BFGS in the fixed box.
-    """
-    neighbours: list[list[int]] = [[] for _ in positions]
-    for a, b in bonds:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    second = np.array(
-        [(ring[i], ring[j]) for ring in neighbours for i in range(len(ring)) for j in range(i)]
-    )
-    pairs = np.concatenate([bonds, second])
-    rest = np.concatenate([np.full(len(bonds), BOND), np.full(len(second), np.sqrt(3) * BOND)])
-    weight = np.concatenate([np.ones(len(bonds)), np.full(len(second), angle_stiffness)])
-
-    def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        current = flat.reshape(-1, 2)
-        offset = current[pairs[:, 0]] - current[pairs[:, 1]]
-        offset -= box * np.round(offset / box)
-        length = np.maximum(np.hypot(*offset.T), 1e-9)
-        stretch = length - rest
-        pull = (2 * weight * stretch / length)[:, None] * offset
-        gradient = np.empty_like(current)
-        for axis in range(2):
-            gradient[:, axis] = np.bincount(pairs[:, 0], pull[:, axis], len(current))
-            gradient[:, axis] -= np.bincount(pairs[:, 1], pull[:, axis], len(current))
-        return float((weight * stretch**2).sum()), gradient.ravel()
-
-    result = minimize(
-        energy, positions.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}
-    )
-    return result.x.reshape(-1, 2) % box
+def material_of(material: Material) -> dict[str, Any]:
+    """What a sheet takes from its material. Raises ValueError for one without bonds."""
+    if material.bonds is None:
+        raise ValueError(f"a sheet needs the bond length of its material; {material.name} has none")
+    return {"element": material.elements[0], "bond": material.bonds.length}
 
 
 def prune(bonds: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -203,37 +100,6 @@ def prune(bonds: np.ndarray, keep: np.ndarray) -> np.ndarray:
         if not dangling.any():
             return keep
         keep &= ~dangling
-
-
-def amorphous_patch(
-    rng: np.random.Generator,
-    box: float,
-    outline: Outline,
-    thickness: float,
-    density: float,
-    profile: float,
-) -> np.ndarray:
-    """Random carbon (n, 3) over an outline, z from 2.5 Å, thickest in the middle.
-
-    Its height is thickness · depth^profile: a dome with a profile of 0.5, steep-sided with one
-    near 0. Random sequential addition with a hard core of 1.3 Å; `density` in atoms per Å³.
-    """
-    side = 2 * outline.radius * (1 + 2 * np.abs(outline.amplitudes).sum())
-    # Random sequential addition loses darts to the hard core: about a third at these densities.
-    count = rng.poisson(1.5 * density * side**2 * thickness)
-    darts = rng.uniform(-0.5, 0.5, (count, 3)) * (side, side, 0)
-    darts[:, :2] += outline.centre
-    darts[:, 2] = rng.uniform(0, thickness, count)
-    depth = np.clip(outline.depth(darts[:, :2], box), 0, 1)
-    darts = darts[(depth > 0) & (darts[:, 2] < thickness * depth**profile)]
-    keep = np.ones(len(darts), bool)
-    pairs = cKDTree(darts).query_pairs(1.3, output_type="ndarray")
-    for first, second in pairs[np.lexsort(pairs.T[::-1])] if len(pairs) else ():
-        if keep[first]:
-            keep[second] = False
-    patch = darts[keep] + (0, 0, 2.5)
-    patch[:, :2] %= box
-    return patch
 
 
 @dataclass(frozen=True)
@@ -256,6 +122,7 @@ class Stages:
 def stages(
     rng: np.random.Generator,
     *,
+    bond: float,
     box: float,
     density: float,
     seed_separation: float,
@@ -269,13 +136,14 @@ def stages(
     count = round(density * box**2 / 2)
     # No draw where there is no choice.
     if crystalline and rng.random() < crystalline:
-        grown = crystal_seeds(rng, box, int(rng.integers(grains[0], grains[1] + 1)))
+        number = int(rng.integers(grains[0], grains[1] + 1))
+        grown = crystal_seeds(rng, box, number, np.sqrt(3) * bond)
         seeds = poisson_disc(rng, box, count, seed_separation, grown)
     else:
         seeds = poisson_disc(rng, box, count, seed_separation)
     moved = lloyd(seeds, box, int(rng.integers(lloyd_steps[0], lloyd_steps[1] + 1)))
     vertices, bonds = voronoi_network(moved, box)
-    positions = relax(vertices, bonds, box)
+    positions = relax(vertices, bonds, box, bond)
 
     outlines = [
         random_outline(rng, box, hole_radius) for _ in range(rng.integers(holes[0], holes[1] + 1))
@@ -289,32 +157,36 @@ def stages(
 def graphene(
     rng: np.random.Generator,
     *,
-    box: float = 43.2,
-    density: float = 0.381,
-    seed_separation: float = 1.9,
-    crystalline: float = 0.0,
-    grains: tuple[int, int] = (1, 3),
-    lloyd_steps: tuple[int, int] = (3, 8),
-    holes: tuple[int, int] = (0, 4),
-    hole_radius: tuple[float, float] = (2.0, 7.0),
-    contamination: tuple[int, int] = (0, 0),
-    contamination_radius: tuple[float, float] = (4.0, 14.0),
-    contamination_thickness: tuple[float, float] = (3.0, 20.0),
-    contamination_density: float = 0.075,
-    contamination_profile: tuple[float, float] = (0.05, 0.5),
-    contamination_margin: float = 2.5,
-    disorder: float = 0.03,
+    element: str,
+    bond: float,
+    box: float,
+    density: float,
+    seed_separation: float,
+    crystalline: float,
+    grains: tuple[int, int],
+    lloyd_steps: tuple[int, int],
+    holes: tuple[int, int],
+    hole_radius: tuple[float, float],
+    contamination: tuple[int, int],
+    contamination_radius: tuple[float, float],
+    contamination_thickness: tuple[float, float],
+    contamination_density: float,
+    contamination_profile: tuple[float, float],
+    contamination_margin: float,
+    disorder: float,
 ) -> Atoms:
-    """One quasi-random sheet of graphene (Madsen 2018, §3.1, Fig. 4).
+    """One quasi-random sheet (Madsen 2018, §3.1, Fig. 4).
 
-    Poisson-disc seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes, and, which
-    the paper does not have, patches of amorphous carbon, so that the network learns to stay
-    silent where a real sheet is covered.
+    Poisson-disc seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes. Patches of
+    amorphous carbon are added, which the paper does not have, so that the network learns to find
+    no atoms where a real sheet is covered.
 
     Parameters
     ----------
     rng
         The structure's own random stream.
+    element, bond
+        Of the material; the bond length in Å.
     box
         Side of the periodic square, Å.
     density
@@ -337,16 +209,17 @@ def graphene(
         projection.
     disorder
         Standard deviation of a random displacement of each atom per axis, in the plane and out
-        of it, Å: positions that no relaxed network has, so that none is learned by heart.
+        of it, Å: positions that no relaxed network has, so that the network cannot memorise them.
 
     Returns
     -------
     ase.Atoms
-        With the boolean array `visible`: a sheet atom that no contamination covers. Only
-        visible atoms are labels. `info["pristine_area"]` is the area outside holes in Å².
+        With the boolean arrays `specimen` (an atom of the sheet) and `visible` (an atom of the
+        sheet that no contamination covers). `info["pristine_area"]` is the area outside holes, Å².
     """
     made = stages(
         rng,
+        bond=bond,
         box=box,
         density=density,
         seed_separation=seed_separation,
@@ -356,9 +229,9 @@ def graphene(
         holes=holes,
         hole_radius=hole_radius,
     )
-    sheet = np.pad(made.positions[made.keep], ((0, 0), (0, 1)))
-    sheet += rng.normal(0, disorder, sheet.shape)
-    sheet[:, :2] %= box
+    flat = np.pad(made.positions[made.keep], ((0, 0), (0, 1)))
+    flat += rng.normal(0, disorder, flat.shape)
+    flat[:, :2] %= box
 
     patches = []
     for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
@@ -369,23 +242,66 @@ def graphene(
             amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
         )
     dirt = np.concatenate([np.empty((0, 3)), *patches])
-    visible = np.ones(len(sheet), bool)
+    visible = np.ones(len(flat), bool)
     if len(dirt):
-        nearest = cKDTree(dirt[:, :2], boxsize=box).query(sheet[:, :2])[0]
+        nearest = cKDTree(dirt[:, :2], boxsize=box).query(flat[:, :2])[0]
         visible = nearest >= contamination_margin
-    carbon = np.concatenate([sheet, dirt])
-    carbon[:, 2] -= carbon[:, 2].min() - 2.0
+    positions = np.concatenate([flat, dirt])
+    positions[:, 2] -= positions[:, 2].min() - MARGIN
     atoms = Atoms(
-        f"C{len(carbon)}",
-        positions=carbon,
-        cell=(box, box, carbon[:, 2].max() + 2.0),
+        # Contamination is carbon, whatever the sheet is made of.
+        [element] * len(flat) + ["C"] * len(dirt),
+        positions=positions,
+        cell=(box, box, positions[:, 2].max() + MARGIN),
         pbc=(True, True, False),
     )
-    atoms.new_array("visible", np.concatenate([visible, np.zeros(len(carbon) - len(sheet), bool)]))
-    atoms.new_array("sheet", np.arange(len(carbon)) < len(sheet))
+    atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
+    atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    atoms.info["pristine_area"] = area_outside(made.holes, box)
+    return atoms
+
+
+def area_outside(holes: list[Outline], box: float) -> float:
+    """Area of a box outside of holes, Å²."""
     grid = np.stack(np.meshgrid(*2 * [np.arange(0.25, box, 0.5)]), axis=-1).reshape(-1, 2)
     in_hole = np.zeros(len(grid), bool)
-    for outline in made.holes:
+    for outline in holes:
         in_hole |= outline.depth(grid, box) > 0
-    atoms.info["pristine_area"] = float((~in_hole).mean() * box**2)
-    return atoms
+    return float((~in_hole).mean() * box**2)
+
+
+def construction(
+    parameters: Mapping[str, Any], material: Material, seed: int, study: str
+) -> dict[str, Array]:
+    """How one structure is made, step by step (Madsen 2018, Fig. 4).
+
+    The first training structure that has holes and contamination, made without pristine grains,
+    which have no such steps. Arrays: `box`; `seeds`, `moved_seeds`, `vertices`, `bonds`,
+    `positions` and `keep` of `Stages`; `holes`, the holes' outlines; `final` (n, 3) Å with
+    `specimen` and `visible` of the finished structure; `structure`, its number.
+    """
+    given = Parameters.model_validate(dict(parameters) | {"crystalline": 0.0}).model_dump()
+    facts = material_of(material)
+    early = {k: v for k, v in given.items() if "contamination" not in k and k != "disorder"}
+    for index in range(TRIED):
+        name = (seed, f"{study}/train", index)
+        made = stages(stream(*name), bond=facts["bond"], **early)
+        atoms = graphene(stream(*name), **facts, **given)
+        if len(made.holes) > 1 and not atoms.arrays["specimen"].all():
+            break
+    plane = ("axis (x, y)",)
+    holes = np.array([hole.curve(CURVE) for hole in made.holes]).reshape(-1, CURVE, 2)
+    return {
+        "structure": Array(np.array(index), "1", ()),
+        "box": Array(np.array(given["box"]), "Å", ()),
+        "seeds": Array(made.seeds, "Å", ("seed", *plane)),
+        "moved_seeds": Array(made.moved_seeds, "Å", ("seed", *plane)),
+        "vertices": Array(made.vertices, "Å", ("vertex", *plane)),
+        "bonds": Array(made.bonds, "vertex", ("bond", "end")),
+        "positions": Array(made.positions, "Å", ("vertex", *plane)),
+        "keep": Array(made.keep, "1", ("vertex",)),
+        "holes": Array(holes, "Å", ("hole", "point", *plane)),
+        "final": Array(atoms.positions, "Å", ("atom", "axis (x, y, z)")),
+        "specimen": Array(atoms.arrays["specimen"], "1", ("atom",)),
+        "visible": Array(atoms.arrays["visible"], "1", ("atom",)),
+    }

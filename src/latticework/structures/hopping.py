@@ -1,7 +1,11 @@
 """Atoms that hop on a particle's surface: kinetic Monte Carlo on its lattice.
 
-An atom with few neighbours hops to a free neighbouring site at a rate ν min(1, e^{Δn/T}), Δn
-being the neighbours that it wins: detailed balance for an energy of one unit a neighbour.
+An atom with at most seven neighbours hops to a free neighbouring site, where it will have at least
+three, at a rate ν min(1, e^{Δn/T}), Δn being the neighbours that it gains. Pairs of hops that lead
+forth and back obey detailed balance for an energy of one unit per neighbour. The limits break it
+elsewhere: a hop that ends at more than seven neighbours, or that starts from fewer than three, has
+no way back, so that the surface slowly settles and never comes to equilibrium
+(tests/physics/test_hopping.py counts these hops).
 """
 
 from collections.abc import Iterator
@@ -9,15 +13,15 @@ from collections.abc import Iterator
 import numpy as np
 from ase import Atoms
 
-from latticework.structures.nanoparticles import (
+from latticework.structures.fcc import (
     COLUMN_KEYS,
     MARGIN,
     NEIGHBOURS,
     cut,
     oriented,
-    rotation,
     roughen,
 )
+from latticework.structures.orientations import about
 
 # Atoms with more neighbours than this stay where they are; a hop ends at this many or more.
 MOBILE, LANDING = 7, 3
@@ -82,6 +86,8 @@ def hopping(
 def moving_particle(
     seeds: tuple[np.random.Generator, np.random.Generator],
     *,
+    element: str,
+    lattice_constant: float,
     box: float,
     radius: float,
     facets: dict[str, tuple[float, float]],
@@ -98,8 +104,10 @@ def moving_particle(
     seeds
         Random streams of the particle and of its hops: movies with the same first one start with
         the same particle.
+    element, lattice_constant
+        Of the fcc metal; Å.
     box, radius, facets
-        As in `nanoparticle`, Å.
+        As in `nanoparticles.nanoparticle`, Å.
     added
         Atoms that roughening adds, over those cut; they are the first to move.
     tilt
@@ -114,20 +122,20 @@ def moving_particle(
         crystal does not move.
     """
     still, moving = seeds
-    sites = cut(still, radius, facets)
+    sites = cut(still, radius, facets, lattice_constant)
     sites = roughen(still, sites, round(added * len(sites)), temperature)
-    centre = oriented(sites, "110").mean(axis=0)
+    centre = oriented(sites, "110", lattice_constant).mean(axis=0)
     direction = still.uniform(0, 2 * np.pi)
-    lean = rotation(np.array([np.cos(direction), np.sin(direction), 0]), np.deg2rad(tilt))
-    turn = rotation(np.array([0, 0, 1.0]), still.uniform(0, 2 * np.pi))
+    lean = about(np.array([np.cos(direction), np.sin(direction), 0]), np.deg2rad(tilt))
+    turn = about(np.array([0, 0, 1.0]), still.uniform(0, 2 * np.pi))
     depth = 2 * 1.3 * radius + 2 * MARGIN
     for now in hopping(moving, sites, frames, rate, temperature):
-        positions = (oriented(now, "110") - centre) @ turn.T @ lean.T + (
+        positions = (oriented(now, "110", lattice_constant) - centre) @ turn.T @ lean.T + (
             box / 2,
             box / 2,
             depth / 2,
         )
-        atoms = Atoms(f"Au{len(now)}", positions=positions, cell=(box, box, depth))
+        atoms = Atoms(f"{element}{len(now)}", positions=positions, cell=(box, box, depth))
         atoms.pbc = (True, True, False)
         atoms.new_array("key", now @ COLUMN_KEYS["110"].T)
         yield atoms

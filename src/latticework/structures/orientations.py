@@ -1,4 +1,4 @@
-"""Crystals seen along a direction, and boxes filled with them.
+"""Rotations, crystals seen along a direction, and boxes filled with them.
 
 Lengths in Å; the beam runs along +z.
 """
@@ -14,6 +14,13 @@ def along_beam(direction: np.ndarray, angle: float) -> np.ndarray:
     """Rotation matrix (3, 3) that turns a direction onto +z, then by `angle` rad about it."""
     tilt = Rotation.align_vectors([[0, 0, 1.0]], [direction])[0]
     return (Rotation.from_rotvec([0, 0, angle]) * tilt).as_matrix()
+
+
+def about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """Matrix (3, 3) that turns vectors by `angle` rad about an axis (Rodrigues)."""
+    x, y, z = axis / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 def tilt_from_zone(cell: np.ndarray, orientation: np.ndarray, most: int = 2) -> float:

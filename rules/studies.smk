@@ -1,0 +1,144 @@
+# What a study asks for: its shards, networks, data sets, and the code that makes them.
+from latticework import names
+from latticework.config.uses import recipe, used_files
+from latticework.materials import load as load_material
+from latticework.sources import digest, source_files
+
+
+def study_of(wildcards):
+    """A study's row: named by the rule, or the one that reads the rule's data set."""
+    name = getattr(wildcards, "study", None) or REGISTRY[wildcards.dataset].study
+    if name not in CONFIG.studies:
+        raise WorkflowError(f"there is no study '{name}' in the configuration")
+    return CONFIG.studies[name]
+
+
+def leaf(path):
+    """A leaf of the study's configuration, as a narrow parameter."""
+    return lookup(dpath=f"studies/{{study}}/{path}", within=config)
+
+
+def leaves(section, *keys):
+    """Some leaves of a section of the study's configuration, as one parameter."""
+    return lambda wildcards: {
+        key: config["studies"][wildcards.study][section][key] for key in keys
+    }
+
+
+def evaluated_with(section):
+    """The leaves of a section on which scores depend."""
+    return lambda wildcards: leaves(
+        section, *study_of(wildcards).kind.evaluate_with[section]
+    )(wildcards)
+
+
+def material(wildcards):
+    """Name of what a study looks at."""
+    return study_of(wildcards).material
+
+
+def classes(wildcards):
+    """Names of what the study's networks find."""
+    study = study_of(wildcards)
+    generator = names.load("structures", study.structures.generator)
+    looked_at = study.material and load_material(study.material)
+    return generator.classes(study.structures.parameters.model_dump(), looked_at)
+
+
+def function(role):
+    """What the study's modality does for a role, such as "simulate"."""
+    return lambda wildcards: getattr(study_of(wildcards).kind, role)
+
+
+def code_of(script, *uses):
+    """Digest of a script, of what it imports, and of the files that the study's row names.
+
+    As a parameter it reruns a rule when its own code changes, and no other study's.
+    """
+
+    def value(wildcards):
+        row = getattr(wildcards, "network", "")
+        files = [ROOT / "scripts" / script]
+        for use in uses:
+            files += used_files(study_of(wildcards), use, row, ROOT)
+        return digest({files[0], *source_files(files, SOURCE_ROOT)}, ROOT)
+
+    return value
+
+
+def shards_of(stage, ending, split):
+    """Input function: all shards of one split of the study at a stage."""
+    return lambda wildcards: [
+        f"<results>/{stage}/{wildcards.study}/{name}.{ending}"
+        for name in study_of(wildcards).shards(split)
+    ]
+
+
+def weights_of(row):
+    """Input function: weights of a row of `networks`, which a function of the wildcards names."""
+
+    def path(wildcards):
+        chosen = row(wildcards)
+        published = study_of(wildcards).networks[chosen].weights
+        trained = f"<results>/models/{wildcards.study}/{chosen}/weights.safetensors"
+        return published or trained
+
+    return path
+
+
+WEIGHTS_OF_READER = weights_of(lambda wildcards: study_of(wildcards).reader)
+WEIGHTS_OF_SCORED = weights_of(lambda wildcards: study_of(wildcards).scored[0])
+WEIGHTS_OF_NETWORK = weights_of(lambda wildcards: wildcards.network)
+
+
+def each_dataset(path):
+    """Input function: a file of each of the study's data sets."""
+    return lambda wildcards: [
+        path.format(dataset=dataset, study=wildcards.study)
+        for dataset in study_of(wildcards).datasets
+    ]
+
+
+def each_network(path, rows):
+    """Input function: a file of each of the networks that a function of the study lists."""
+    return lambda wildcards: [
+        path.format(network=row, study=wildcards.study)
+        for row in rows(study_of(wildcards))
+    ]
+
+
+def prepared(wildcards):
+    """What a study's evaluation needs beside the held-out shards."""
+    folder = f"<results>/evaluation/{wildcards.study}"
+    return [f"{folder}/{name}" for name in study_of(wildcards).kind.prepared]
+
+
+def each_movie(path, real=False):
+    """Input function: a file of each of a study's simulated movies, or of its real ones too."""
+
+    def paths(wildcards):
+        study = study_of(wildcards)
+        chosen = study.movies.scored + study.movies.datasets * real
+        return [path.format(study=wildcards.study, movie=movie) for movie in chosen]
+
+    return paths
+
+
+def calibration_movie(path):
+    """Input function: a file of the movie that says how often a network errs."""
+    return lambda wildcards: path.format(
+        study=wildcards.study, movie=study_of(wildcards).movies.calibration
+    )
+
+
+def movie_section(wildcards):
+    """Parameters of a simulated movie; None of a real one."""
+    return config["studies"][wildcards.study]["movies"]["simulated"].get(
+        wildcards.movie
+    )
+
+
+def movie_entry(wildcards):
+    """The registry's entry of a real movie; None of a simulated one."""
+    simulated = movie_section(wildcards) is not None
+    return None if simulated else REGISTRY[wildcards.movie].model_dump(mode="json")

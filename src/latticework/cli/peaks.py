@@ -1,0 +1,183 @@
+"""The command `latticework peaks`: structure factors of diffraction patterns."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latticework.cli import published
+from latticework.cli.outputs import check_outputs
+from latticework.cli.published import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latticework.analysis.diffraction.scan_peaks import PatternPeaks
+
+DESCRIPTION = """\
+Find the Bragg peaks of diffraction patterns: their positions and structure factors, by a network
+that was trained on simulated patterns of thick crystals.
+
+Pass the vacuum probe, recorded with the same camera length and binning, or its semiangle.
+"""
+
+EXAMPLES = """\
+examples:
+  latticework peaks scan.hspy --probe vacuum.hspy -o peaks.csv
+      every pattern of a scan; the reciprocal pixel is read from the file
+  latticework peaks pattern.dm3 --reciprocal-pixel 0.0217 --semiangle 2 --overlay peaks.png \\
+      -o peaks.csv
+      one pattern without a vacuum probe, with a pixel of 0.0217 1/Å; also draw what was found
+
+columns of the table:
+  pattern, scan_0, ...     number of the pattern, and its position in the scan
+  qx, qy                   position relative to the direct beam, 1/Å
+  intensity                structure factor relative to the strongest peak's
+  sigma, sigma_intensity   standard deviation over predictions with dropout
+  x_px, y_px               position in pixels of your pattern
+"""
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    studies = published.listed(published.studies(patterns=True))
+    peaks = commands.add_parser(
+        "peaks",
+        help="find the Bragg peaks of diffraction patterns",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    peaks.add_argument("patterns", type=Path, help="a pattern, a stack or a 4D-STEM scan")
+    peaks.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+    )
+    vacuum = peaks.add_mutually_exclusive_group(required=True)
+    vacuum.add_argument("--probe", type=Path, metavar="FILE", help="the vacuum probe")
+    vacuum.add_argument(
+        "--semiangle",
+        type=float,
+        metavar="MRAD",
+        help="semiangle of a round probe at the beam energy that the network was trained for",
+    )
+    peaks.add_argument(
+        "--reciprocal-pixel", type=float, metavar="1/Å", help="pixel, if you know it better"
+    )
+    peaks.add_argument(
+        "--study", help=f"whose published weights to use: {studies} (default: the only one)"
+    )
+    peaks.add_argument(
+        "--network", metavar="NAME", help="which of the study's published networks to use"
+    )
+    peaks.add_argument(
+        "--weights", type=Path, metavar="FILE", help="a .safetensors file (default: published)"
+    )
+    peaks.add_argument(
+        "--threshold",
+        type=float,
+        default=0.1,
+        metavar="T",
+        help="weakest peak, relative to the strongest (0.1)",
+    )
+    peaks.add_argument(
+        "--samples",
+        type=int,
+        default=10,
+        metavar="N",
+        help="predictions with dropout, at least 2 (10)",
+    )
+    peaks.add_argument(
+        "--overlay", type=Path, metavar="PNG", help="also draw the peaks on the first pattern"
+    )
+    peaks.add_argument("--quiet", action="store_true", help="no progress bar")
+    peaks.set_defaults(run=run)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    pixel, semiangle = arguments.reciprocal_pixel, arguments.semiangle
+    if not 0 < arguments.threshold < 1:
+        raise InputError(
+            f"--threshold {arguments.threshold}: expected a number above 0 and below 1"
+        )
+    if pixel is not None and not 1e-4 <= pixel <= 0.5:
+        raise InputError(f"--reciprocal-pixel {pixel}: expected 0.0001 to 0.5 1/Å")
+    if semiangle is not None and not 0.05 <= semiangle <= 50:
+        raise InputError(f"--semiangle {semiangle}: expected 0.05 to 50 mrad")
+
+
+def rows_of(number: int, found: "PatternPeaks") -> "pd.DataFrame":
+    """The table's rows of one pattern: its number, its position in the scan, and its peaks."""
+    table = found.peaks.copy()
+    for axis, value in reversed(list(enumerate(found.place))):
+        table.insert(0, f"scan_{axis}", value)
+    table.insert(0, "pattern", number)
+    return table
+
+
+def write_peaks(path: Path, read: Iterable["PatternPeaks"]) -> tuple[int, int, "PatternPeaks"]:
+    """Write the peaks of patterns, atomically, as each is read: memory does not grow with a scan.
+
+    Returns the numbers of peaks and of patterns that look saturated, and what was found in the
+    first pattern.
+    """
+    from latticework.shards import FLOAT_FORMAT, atomic
+
+    peaks, saturated, first = 0, 0, None
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        for number, found in enumerate(read):
+            table = rows_of(number, found)
+            table.to_csv(file, index=False, header=number == 0, float_format=FLOAT_FORMAT)
+            peaks += len(table)
+            saturated += found.saturated
+            first = first or found
+    return peaks, saturated, first
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the options, find the peaks, write the table and say what was found: 0."""
+    check(arguments)
+    weights_path, card = published.chosen(
+        arguments.study, arguments.network, arguments.weights, patterns=True
+    )
+    probe = [arguments.probe] if arguments.probe else []
+    check_outputs(
+        [arguments.patterns, *probe, weights_path],
+        {"-o": arguments.output, "--overlay": arguments.overlay},
+    )
+    # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.diffraction.scan_peaks import (
+        make_reader,
+        saturation_warning,
+        scan_peaks,
+    )
+    from latticework.datasets.scans import read_patterns
+    from latticework.inference.scan_calibration import calibrated
+
+    patterns = read_patterns(arguments.patterns)
+    calibration = calibrated(
+        patterns,
+        probe=arguments.probe,
+        semiangle=arguments.semiangle,
+        energy=card["simulation"]["energy"],
+        sampling=arguments.reciprocal_pixel,
+    )
+    reader, warnings = make_reader(
+        weights_path,
+        patterns.shape,
+        calibration,
+        threshold=arguments.threshold,
+        samples=max(2, arguments.samples),
+    )
+    read = scan_peaks(patterns, reader, progress=not arguments.quiet)
+    count, saturated, first = write_peaks(arguments.output, read)
+    for warning in warnings + saturation_warning(saturated, len(patterns)):
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{count} peaks in {len(patterns)} pattern(s): {arguments.output}")
+    if arguments.overlay:
+        from latticework.figures.overlay import save_peaks
+
+        save_peaks(arguments.overlay, first.pattern, first.peaks)
+        print(f"peaks on the pattern: {arguments.overlay}")
+    return 0

@@ -1,0 +1,59 @@
+"""The description of a modality: what kind of experiment its studies are.
+
+Functions and models are named, "room.module:attribute", and loaded when they are needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of experiment.
+
+    Parameters
+    ----------
+    sections
+        The model of each section of a study, by the section's name.
+    simulate
+        Atoms to a shard's arrays: exit waves, patterns.
+    simulation_memory
+        Peak memory of simulating a shard, MB, as measured.
+    source
+        Shards to numbered training batches.
+    kinds
+        Kinds of data sets that its networks read: image, set, movie, scan.
+    calibrate
+        A data set's files to one calibrated file.
+    predict
+        A calibrated data set and weights to class maps or peaks.
+    predict_with
+        Keys of the section `inference` that decide what `predict` gives.
+    analyses
+        Tables of every data set, in analysis/<dataset>/<study>/.
+    evaluate
+        Weights and held-out shards to scores.
+    evaluate_with
+        Keys of sections that decide the scores, by section.
+    prepared
+        Files in evaluation/<study>/ that the evaluation needs beside the held-out shards.
+    tables
+        Tables of every study, in evaluation/<study>/.
+    network_tables
+        Tables of every network that is scored, in evaluation/<study>/<network>/.
+    """
+
+    sections: Mapping[str, str]
+    simulate: str
+    simulation_memory: int
+    source: str
+    kinds: tuple[str, ...]
+    calibrate: str
+    predict: str
+    predict_with: tuple[str, ...]
+    analyses: tuple[str, ...]
+    evaluate: str
+    evaluate_with: Mapping[str, tuple[str, ...]]
+    prepared: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    network_tables: tuple[str, ...] = ("scores.csv",)

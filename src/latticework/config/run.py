@@ -1,0 +1,33 @@
+"""A run: the scale of all studies, and everything that its results depend on."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from latticework.config.base import Section
+from latticework.config.study import Study
+
+
+class Run(Section):
+    """The settings that all studies of a run share."""
+
+    run: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Results go to results/<run>/.")
+    seed: int = Field(ge=0, lt=2**32, description="Seed of every random stream.")
+    mirror: str | None = Field(
+        None,
+        description="Folder that is searched for data before any address; the environment variable "
+        "LATTICEWORK_MIRROR takes precedence.",
+    )
+    missing_data: Literal["error", "skip"] = Field(
+        description="What to do where data can be had neither from the mirror nor from the address."
+    )
+    meaningful: bool = Field(
+        description="false: the scale is too small for the numbers to mean anything, and figures "
+        "of networks that the run trained say so."
+    )
+
+
+class Config(Run):
+    """Everything that a run's results depend on."""
+
+    studies: dict[str, Study] = Field(min_length=1, description="The rows of the workflow.")

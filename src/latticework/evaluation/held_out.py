@@ -1,0 +1,152 @@
+"""Held-out structures in a known microscope, and what a network makes of their images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from tqdm import tqdm
+
+from latticework.config.evaluation_atoms import Evaluation
+from latticework.config.inference import Images
+from latticework.config.micrographs import Imaging
+from latticework.hardware import best_device
+from latticework.imaging.detector import detect
+from latticework.imaging.waves import WaveBank, fixed_microscope, series_intensity
+from latticework.inference.class_maps import predict, working_sampling
+from latticework.learning import weights
+from latticework.learning.sources.waves import load_wave_bank
+from latticework.seeds import torch_seed
+from latticework.structures import read_structures
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A network with its card, and the structures that it is scored on.
+
+    `bank` has the structures' waves in the same order; `settings` say in which microscope they
+    are imaged, `inference` how the images are read.
+    """
+
+    network: torch.nn.Module
+    card: Mapping[str, Any]
+    structures: Sequence[Atoms]
+    bank: WaveBank
+    settings: Evaluation
+    inference: Images
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the network's classes, from 1 on."""
+        return list(self.card["classes"])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Class maps (classes, ny, nx) of one structure at one dose (e/Å²) and defocus (Å).
+
+    `structure` is its number, `sampling` the maps' pixel in Å.
+    """
+
+    defocus: float
+    dose: float
+    structure: int
+    probabilities: np.ndarray
+    sampling: float
+
+
+def load_held_out(
+    weights_path: str | Path,
+    structures: Sequence[str | Path],
+    simulations: Sequence[str | Path],
+    evaluation: Mapping[str, Any],
+    inference: Mapping[str, Any],
+) -> HeldOut:
+    """Read weights and shards; `evaluation` and `inference` are sections of the configuration.
+
+    Raises WeightsError and ShardError for files that cannot be used.
+    """
+    network, card = weights.load(weights_path)
+    return HeldOut(
+        network,
+        card,
+        [atoms for path in structures for atoms in read_structures(path)],
+        load_wave_bank(simulations, card["imaging"]["band_limit"]),
+        Evaluation.model_validate(evaluation),
+        Images.model_validate(inference),
+    )
+
+
+def held_out_image(
+    held_out: HeldOut, structure: int, *, defocus: float, dose: float, seed: int
+) -> np.ndarray:
+    """An image, or focal series, (series, size, size) of one held-out structure.
+
+    At the pixel that the network works at; lengths in Å, dose in e/Å² of the whole series. The
+    camera has the image's pixels; `seed` is that of the noise.
+    """
+    bank, card, settings = held_out.bank, held_out.card, held_out.settings
+    series = Imaging.model_validate(card["imaging"]).series
+    size = 2 * round(bank.box / working_sampling(card) / 2)
+    intensity = series_intensity(
+        bank.spectra[structure : structure + 1],
+        bank.frequencies,
+        bank.box,
+        size,
+        card["energy"],
+        fixed_microscope(defocus, settings.cs, settings.focal_spread, 1),
+        series,
+    )
+    c1, c2, c3 = (torch.tensor([float(c)]) for c in settings.mtf)
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    return detect(
+        intensity,
+        torch.tensor([dose / len(series) * (bank.box / size) ** 2]),
+        c1=c1,
+        c2=c2,
+        c3=c3,
+        nyquist_ratio=torch.ones(1),
+        generator=generator,
+    )[0].numpy()
+
+
+def read_held_out(
+    held_out: HeldOut, structure: int, *, defocus: float, dose: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """`held_out_image`, its class maps, and the maps' pixel in Å."""
+    image = held_out_image(held_out, structure, defocus=defocus, dose=dose, seed=seed)
+    probabilities, sampling = predict(
+        held_out.network,
+        held_out.card,
+        image,
+        held_out.bank.box / image.shape[-1],
+        tile=held_out.inference.tile,
+        overlap=held_out.inference.overlap,
+        symmetries=held_out.inference.symmetries,
+        device=best_device(),
+    )
+    return image, probabilities, sampling
+
+
+def held_out_maps(held_out: HeldOut, seed: int) -> Iterator[Reading]:
+    """Readings of every structure at every defocus and dose, one at a time.
+
+    The noise of an image comes from a stream of its own: that of one dose does not depend on
+    which others are asked for.
+    """
+    settings = held_out.settings
+    conditions = [(f, d) for f in settings.defocus for d in settings.doses]
+    for defocus, dose in tqdm(conditions, desc="dose and defocus", unit="condition"):
+        for number in range(len(held_out.structures)):
+            _, probabilities, sampling = read_held_out(
+                held_out,
+                number,
+                defocus=defocus,
+                dose=dose,
+                seed=torch_seed(seed, f"evaluation/{defocus:g}/{dose:g}", number),
+            )
+            yield Reading(defocus, dose, number, probabilities, sampling)

@@ -1,0 +1,147 @@
+"""Exit waves in memory, and the intensities that a microscope makes of them."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from latticework.imaging.optics import transfer_function
+
+OPTICS = ("defocus", "cs", "c5", "astigmatism", "astigmatism_angle", "focal_spread", "deflection")
+
+
+def fixed_microscope(
+    defocus: float, cs: float, focal_spread: float, count: int
+) -> dict[str, torch.Tensor]:
+    """Parameters of `count` equal and otherwise perfect microscopes for `exit_intensity`; Å."""
+    values = {"defocus": defocus, "cs": cs, "focal_spread": focal_spread}
+    names = ("c5", "astigmatism", "astigmatism_angle", "deflection")
+    return {
+        k: torch.full((count,), float(v)) for k, v in (values | dict.fromkeys(names, 0)).items()
+    }
+
+
+@dataclass(frozen=True)
+class WaveBank:
+    """Exit waves of one study held in memory as band-limited spectra, with their atoms.
+
+    `spectra` complex64 (n, m, m) are Fourier coefficients at `frequencies` (m,) 1/Å along both
+    axes; `positions` float32 (n, atoms, 2) Å and `classes` int64 (n, atoms), 0 where padded.
+    """
+
+    spectra: torch.Tensor
+    frequencies: torch.Tensor
+    positions: torch.Tensor
+    classes: torch.Tensor
+    box: float
+
+    def to(self, device: torch.device | str) -> "WaveBank":
+        return WaveBank(
+            self.spectra.to(device),
+            self.frequencies.to(device),
+            self.positions.to(device),
+            self.classes.to(device),
+            self.box,
+        )
+
+
+def wave_bank(
+    waves: torch.Tensor,
+    box: float,
+    band_limit: float,
+    positions: Sequence[torch.Tensor] | None = None,
+    classes: Sequence[torch.Tensor] | None = None,
+) -> WaveBank:
+    """Crop the spectra of periodic square waves (n, size, size) to |k| ≤ band_limit, 1/Å.
+
+    `positions` (atoms, 2) Å and `classes` (atoms,) of every wave are what labels are drawn from;
+    without them the bank has no atoms.
+    """
+    if positions is None or classes is None:
+        positions = [torch.zeros(0, 2)] * len(waves)
+        classes = [torch.zeros(0, dtype=torch.int64)] * len(waves)
+    size = waves.shape[-1]
+    frequencies = torch.fft.fftfreq(size, box / size)
+    kept = (frequencies.abs() <= band_limit) & (frequencies > frequencies.min())
+    spectra = torch.fft.fft2(waves, norm="forward")[:, kept][:, :, kept]
+    return WaveBank(
+        spectra,
+        frequencies[kept],
+        pad_sequence(list(positions), batch_first=True).float(),
+        pad_sequence(list(classes), batch_first=True),
+        box,
+    )
+
+
+def exit_intensity(
+    spectra: torch.Tensor,
+    frequencies: torch.Tensor,
+    box: float,
+    size: int,
+    energy: float,
+    parameters: Mapping[str, torch.Tensor],
+    shift: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Intensity (n, size, size) in the image plane of waves given by their spectra (n, m, m).
+
+    `frequencies` (m,) are in FFT order; `parameters` has those of `transfer_function`; `shift`
+    (n, 2) moves the picture by (x, y) Å. The pixel is box/size Å: exact Fourier resampling. Only
+    the band of the spectra is computed.
+
+    Raises ValueError where the band does not fit into `size` pixels.
+    """
+    m = len(frequencies)
+    if m > size:
+        raise ValueError(f"a band of {m} frequencies does not fit into {size} px")
+    transfer = transfer_function(
+        frequencies[None, :].expand(m, m),
+        frequencies[:, None].expand(m, m),
+        energy,
+        **{name: parameters[name] for name in OPTICS},
+    )
+    if shift is not None:
+        phase = -2 * math.pi * shift[:, :, None] * frequencies
+        ramp = torch.polar(torch.ones_like(phase), phase)
+        transfer = transfer * (ramp[:, 1, :, None] * ramp[:, 0, None, :])
+    band = spectra * transfer
+    padded = torch.zeros(len(spectra), size, size, dtype=spectra.dtype, device=spectra.device)
+    # FFT order: frequencies from zero up come first, the negative ones last.
+    halves = slice(0, (m + 1) // 2), slice(-(m // 2), None)
+    for rows, columns in itertools.product(halves, halves):
+        padded[:, rows, columns] = band[:, rows, columns]
+    wave = torch.fft.ifft2(padded, norm="forward")
+    squares = torch.view_as_real(wave).square_()
+    return squares[..., 0] + squares[..., 1]
+
+
+def series_intensity(
+    spectra: torch.Tensor,
+    frequencies: torch.Tensor,
+    box: float,
+    size: int,
+    energy: float,
+    parameters: Mapping[str, torch.Tensor],
+    series: Sequence[float],
+    shift: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Intensities (n, frames, size, size) of a focal series, a frame for each defocus in `series`.
+
+    Å, relative to the parameters' defocus; all else as in `exit_intensity`.
+    """
+    frames = len(series)
+    repeated = {name: parameters[name].repeat_interleave(frames) for name in OPTICS}
+    steps = torch.as_tensor(series, dtype=frequencies.dtype, device=spectra.device)
+    repeated["defocus"] = repeated["defocus"] + steps.repeat(len(spectra))
+    intensity = exit_intensity(
+        spectra.repeat_interleave(frames, dim=0),
+        frequencies,
+        box,
+        size,
+        energy,
+        repeated,
+        None if shift is None else shift.repeat_interleave(frames, dim=0),
+    )
+    return intensity.unflatten(0, (len(spectra), frames))

@@ -1,0 +1,69 @@
+"""Noise-free images of waves in a known microscope, from which limits are computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from latticework.imaging.waves import fixed_microscope, series_intensity, wave_bank
+
+
+@dataclass(frozen=True)
+class Microscope:
+    """A microscope without astigmatism, and how it records.
+
+    Parameters
+    ----------
+    energy
+        eV.
+    cs, focal_spread
+        Å.
+    sampling
+        Pixel of the images, Å, nearly: the number of pixels is even.
+    band_limit
+        Highest spatial frequency that is imaged, 1/Å.
+    series
+        Defocus of each image of a focal series beyond the common one, Å.
+    """
+
+    energy: float
+    cs: float
+    focal_spread: float
+    sampling: float
+    band_limit: float
+    series: Sequence[float]
+
+    def size(self, box: float) -> int:
+        """Pixels along a box in Å."""
+        return 2 * round(box / self.sampling / 2)
+
+    def electrons(self, dose: float, box: float) -> float:
+        """Electrons per pixel and image of a series of a dose in e/Å²."""
+        return dose / len(self.series) * (box / self.size(box)) ** 2
+
+
+def mean_images(
+    waves: np.ndarray, box: float, microscope: Microscope, defocus: float, *, double: bool
+) -> np.ndarray:
+    """Mean images (n, series · size, size) of exit waves (n, ny, nx) in a square box of side Å.
+
+    In units of the vacuum intensity, at a defocus in Å. The images of a series are more pixels of
+    one image. `double` computes in double precision, which differences of nearly equal images need.
+    """
+    bank = wave_bank(torch.from_numpy(waves), box=box, band_limit=microscope.band_limit)
+    optics = fixed_microscope(defocus, microscope.cs, microscope.focal_spread, len(waves))
+    spectra, frequencies = bank.spectra, bank.frequencies
+    if double:
+        spectra, frequencies = spectra.to(torch.complex128), frequencies.double()
+        optics = {name: value.double() for name, value in optics.items()}
+    images = series_intensity(
+        spectra,
+        frequencies,
+        box,
+        microscope.size(box),
+        microscope.energy,
+        optics,
+        microscope.series,
+    )
+    return images.flatten(1, 2).double().numpy()
