@@ -155,7 +155,7 @@ def test_training_on_two_devices_is_two_tasks_on_two_gpus_and_is_scored_on_one(w
     site.write_text("gpu_partition: gpu\ngpu_model: fake\ntrain_gpus: 2\n")
     # A runtime setting outdates nothing: the training must be asked for.
     assert whole.planned() == {}
-    whole.run(*PROFILE, SCORES, "--forcerun", "train", "evaluate", timeout=LIMIT)
+    whole.run(SCORES, *PROFILE, "--forcerun", "train", "evaluate", timeout=LIMIT)
     for rule, devices in (("train", 2), ("evaluate", 1)):
         row = of_rule(jobs(whole), rule)[-1]
         assert (row["partition"], row["state"], row["tasks"]) == ("gpu", "COMPLETED", str(devices))
