@@ -22,19 +22,11 @@ def main(
 ) -> None:
     """Write the bounds of a material's reference crystal in the evaluation's microscope."""
     looked_at = materials.load(material)
-    sampling = imaging["sampling"]
     bounds = position_bounds(
         wave_maker(simulation),
         reference_crystal(looked_at),
         looked_at.reference.neighbours,
-        Microscope(
-            energy=simulation["energy"],
-            cs=evaluation["cs"],
-            focal_spread=evaluation["focal_spread"],
-            sampling=0.5 * (sampling["low"] + sampling["high"]),
-            band_limit=imaging["band_limit"],
-            series=imaging["series"],
-        ),
+        Microscope.of_evaluation(simulation, evaluation, imaging),
         doses=evaluation["doses"],
         defocus=evaluation["defocus"],
         radius=evaluation["radius"],

@@ -23,18 +23,11 @@ def main(
     columns: int,
 ) -> None:
     """Write the bounds of `columns` columns of each of `particles` structures of a shard."""
-    sampling, defocus = imaging["sampling"], evaluation["defocus"]
+    defocus = evaluation["defocus"]
     bounds = count_bounds(
         wave_maker(simulation),
         chosen_particles(read_structures(structures), particles),
-        Microscope(
-            energy=simulation["energy"],
-            cs=evaluation["cs"],
-            focal_spread=evaluation["focal_spread"],
-            sampling=0.5 * (sampling["low"] + sampling["high"]),
-            band_limit=imaging["band_limit"],
-            series=imaging["series"],
-        ),
+        Microscope.of_evaluation(simulation, evaluation, imaging),
         doses=evaluation["doses"],
         defocus=defocus[len(defocus) // 2],
         columns=columns,

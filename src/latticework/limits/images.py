@@ -1,7 +1,8 @@
 """Noise-free images of waves in a known microscope, from which limits are computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +34,24 @@ class Microscope:
     sampling: float
     band_limit: float
     series: Sequence[float]
+
+    @classmethod
+    def of_evaluation(
+        cls,
+        simulation: Mapping[str, Any],
+        evaluation: Mapping[str, Any],
+        imaging: Mapping[str, Any],
+    ) -> Self:
+        """The microscope that a study is evaluated in, at the middle of its range of pixels."""
+        sampling = imaging["sampling"]
+        return cls(
+            energy=simulation["energy"],
+            cs=evaluation["cs"],
+            focal_spread=evaluation["focal_spread"],
+            sampling=0.5 * (sampling["low"] + sampling["high"]),
+            band_limit=imaging["band_limit"],
+            series=imaging["series"],
+        )
 
     def size(self, box: float) -> int:
         """Pixels along a box in Å."""
