@@ -16,7 +16,10 @@ def main(output: Path, *, checkout: Path, config: Mapping[str, Any]) -> None:
     made = manifest(run, checkout, config, "benchmarks" / run)
     with shards.atomic(output) as temporary:
         temporary.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n")
-    print(f"{len(made['outputs'])} results, {len(made['inputs'])} files that made them")
+    print(
+        f"{len(made['outputs'])} results, {len(made['inputs'])} files that made them, "
+        f"{len(made['data'])} files of data"
+    )
 
 
 if __name__ == "__main__":

@@ -134,6 +134,11 @@ def test_a_mistake_gets_one_line_with_key_value_and_what_is_allowed(mistake):
     assert allowed in lines[0]
 
 
+def test_a_run_cannot_take_the_place_of_what_runs_share():
+    with pytest.raises(ConfigError, match="shared"):
+        parse(values() | {"run": "shared"})
+
+
 def test_every_mistake_is_reported_at_once():
     wrong = with_value("imaging.crop", "large")
     wrong["seed"] = -1

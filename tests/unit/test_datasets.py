@@ -190,6 +190,7 @@ def test_data_sets_that_a_study_can_have(registry):
             ["any.datasets", "scan is of kind scan", "image or set or movie"],
         ),
         ("graphene", {"movies": ["scan"]}, ["any.movies.datasets", "scan is of kind scan"]),
+        ("graphene", {"movies": ["photo"]}, ["any.movies.datasets", "photo is of kind image"]),
         ("diffraction", {"datasets": ["photo"]}, ["any.datasets", "photo is of kind image"]),
         ("graphene", {"simulated": {"photo": None}}, ["any.movies.simulated", "photo"]),
     ],

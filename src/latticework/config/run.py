@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from latticework.config.base import Section
 from latticework.config.study import Study
@@ -11,7 +11,10 @@ from latticework.config.study import Study
 class Run(Section):
     """The settings that all studies of a run share."""
 
-    run: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Results go to results/<run>/.")
+    run: str = Field(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Results go to results/<run>/; results/shared/ holds what runs share.",
+    )
     seed: int = Field(ge=0, lt=2**32, description="Seed of every random stream.")
     mirror: str | None = Field(
         None,
@@ -25,6 +28,13 @@ class Run(Section):
         description="false: the scale is too small for the numbers to mean anything, and figures "
         "of networks that the run trained say so."
     )
+
+    @field_validator("run")
+    @classmethod
+    def _not_shared(cls, run: str) -> str:
+        if run == "shared":
+            raise ValueError("any name but 'shared', where runs keep the data that they share")
+        return run
 
 
 class Config(Run):

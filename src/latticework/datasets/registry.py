@@ -277,6 +277,12 @@ def check(registry: Mapping[str, Dataset], name: str, study: Row) -> None:
                     f"studies.{name}.{key}: {dataset} is of kind {kind}, and the study reads "
                     f"{' or '.join(study.kind.kinds)}; see its entry in config/datasets.yaml"
                 )
+    for dataset in study.movies.datasets:
+        if registry[dataset].kind != "movie":
+            raise RegistryError(
+                f"studies.{name}.movies.datasets: {dataset} is of kind {registry[dataset].kind}; "
+                "movies are of kind movie"
+            )
     if taken := sorted(set(study.movies.simulated) & set(registry)):
         raise RegistryError(
             f"studies.{name}.movies.simulated: {taken} are names of data sets as well"
