@@ -20,6 +20,7 @@ include: "rules/analysis/atoms.smk"
 include: "rules/analysis/diffraction.smk"
 include: "rules/analysis/movies.smk"
 include: "rules/evaluation.smk"
+include: "rules/strain.smk"
 include: "rules/figures.smk"
 
 

@@ -58,6 +58,7 @@ wildcard_constraints:
     dataset=one_of(REGISTRY),
     network=one_of({n for row in CONFIG.studies.values() for n in row.networks}),
     method=one_of({m for row in CONFIG.studies.values() for m in row.baselines}),
+    scan=one_of({s for row in CONFIG.studies.values() for s in row.scans.simulated}),
     movie=one_of({m for row in CONFIG.studies.values() for m in row.movies.names}),
     split="train|heldout",
     number=r"\d{4}",

@@ -220,6 +220,23 @@ DRAWN = {
         "memory": 1500,
     },
     "accuracy": {"input": {"accuracy": f"{EVALUATION}accuracy.csv"}},
+    "strain_profiles": {
+        "input": {
+            "strain": f"{EVALUATION}strain.csv",
+            "scores": f"{EVALUATION}strain_scores.csv",
+            "scans": lambda wildcards: [
+                f"<results>/scans/{wildcards.study}/{scan}-0000.h5"
+                for scan in study_of(wildcards).scans.scored
+            ],
+        },
+        "params": {
+            "titles": lambda wildcards: {
+                scan: study_of(wildcards).scans.simulated[scan].title
+                for scan in study_of(wildcards).scans.scored
+            }
+        },
+        "memory": 750,
+    },
     "table1": {
         "input": {
             "table1": f"{EVALUATION}table1.csv",
@@ -247,6 +264,7 @@ for name, row in DRAWN.items():
             f"logs/{place}.log",
         benchmark:
             f"benchmarks/<results>/figure_{name}/{place.removeprefix('<results>/figures/')}.tsv"
+        localrule: True
         conda:
             "../envs/figures.yaml"
         resources:

@@ -63,8 +63,12 @@ def test_every_scale_is_valid(scale):
 def test_a_scale_only_overrides_values(scale):
     paper = load(CONFIG / "config.yaml").model_dump()
     other = load(CONFIG / "config.yaml", CONFIG / f"{scale}.yaml").model_dump()
-    # But for studies that a scale leaves out.
+    # But for studies, and scans, that a scale leaves out.
     kept = {name: paper["studies"][name] for name in other["studies"]}
+    for name, study in kept.items():
+        scans = other["studies"][name]["scans"]["simulated"]
+        simulated = {key: study["scans"]["simulated"][key] for key in scans}
+        kept[name] = study | {"scans": study["scans"] | {"simulated": simulated}}
     assert keys(other) == keys(paper | {"studies": kept})
     assert other != paper
 

@@ -11,6 +11,7 @@ from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from latticework.analysis.diffraction.scan_peaks import PatternPeaks
@@ -90,6 +91,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     peaks.add_argument(
         "--overlay", type=Path, metavar="PNG", help="also draw the peaks on the first pattern"
     )
+    peaks.add_argument(
+        "--bragg-vectors",
+        type=Path,
+        metavar="FILE",
+        help="also write the peaks of a scan as BraggVectors that py4DSTEM opens, .h5",
+    )
     peaks.add_argument("--quiet", action="store_true", help="no progress bar")
     peaks.set_defaults(run=run)
 
@@ -116,11 +123,13 @@ def rows_of(number: int, found: "PatternPeaks") -> "pd.DataFrame":
     return table
 
 
-def write_peaks(path: Path, read: Iterable["PatternPeaks"]) -> tuple[int, int, "PatternPeaks"]:
+def write_peaks(
+    path: Path, read: Iterable["PatternPeaks"], kept: "list[np.ndarray] | None" = None
+) -> tuple[int, int, "PatternPeaks"]:
     """Write the peaks of patterns, atomically, as each is read: memory does not grow with a scan.
 
     Returns the numbers of peaks and of patterns that look saturated, and what was found in the
-    first pattern.
+    first pattern. Into `kept` go places and intensities (n, 3) of every pattern's peaks.
     """
     from latticework.shards import FLOAT_FORMAT, atomic
 
@@ -132,6 +141,8 @@ def write_peaks(path: Path, read: Iterable["PatternPeaks"]) -> tuple[int, int, "
             peaks += len(table)
             saturated += found.saturated
             first = first or found
+            if kept is not None:
+                kept.append(found.peaks[["x_px", "y_px", "intensity"]].to_numpy(float))
     return peaks, saturated, first
 
 
@@ -144,15 +155,20 @@ def run(arguments: argparse.Namespace) -> int:
     probe = [arguments.probe] if arguments.probe else []
     check_outputs(
         [arguments.patterns, *probe, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay},
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--bragg-vectors": arguments.bragg_vectors,
+        },
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.diffraction.bragg_vectors import write_bragg_vectors
     from latticework.analysis.diffraction.scan_peaks import (
         make_reader,
         saturation_warning,
         scan_peaks,
     )
-    from latticework.datasets.scans import read_patterns
+    from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.scan_calibration import calibrated
 
     patterns = read_patterns(arguments.patterns)
@@ -171,10 +187,21 @@ def run(arguments: argparse.Namespace) -> int:
         samples=max(2, arguments.samples),
     )
     read = scan_peaks(patterns, reader, progress=not arguments.quiet)
-    count, saturated, first = write_peaks(arguments.output, read)
+    kept: list[np.ndarray] | None = [] if arguments.bragg_vectors else None
+    count, saturated, first = write_peaks(arguments.output, read, kept)
     for warning in warnings + saturation_warning(saturated, len(patterns)):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{count} peaks in {len(patterns)} pattern(s): {arguments.output}")
+    if kept is not None:
+        write_bragg_vectors(
+            arguments.bragg_vectors,
+            kept,
+            rows_and_columns(patterns.scan),
+            patterns.shape,
+            sampling=calibration.sampling,
+            beam=reader.grid.beam,
+        )
+        print(f"BraggVectors for py4DSTEM: {arguments.bragg_vectors}")
     if arguments.overlay:
         from latticework.figures.overlay import save_peaks
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from latticework import names
 from latticework.config.networks import NetworkRow
 from latticework.config.run import Run
+from latticework.config.scans import Scans, SimulatedScan
 from latticework.config.study import Structures, Study
 
 
@@ -60,6 +61,22 @@ def _networks(schemas: _Schemas) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": _one_of([row, {"type": "null"}])}
 
 
+def _scans(schemas: _Schemas) -> dict[str, Any]:
+    """The section `scans`: simulated scans with a specimen each, or null."""
+
+    def of(name: str) -> dict[str, Any]:
+        schema = schemas.of("scan", SimulatedScan)
+        parameters = names.load("specimens", name).Parameters
+        schema["properties"]["specimen"] = {"const": name}
+        schema["properties"]["parameters"] = schemas.of(f"specimens.{name}", parameters)
+        return schema
+
+    scans = schemas.of("scans", Scans)
+    kinds = [of(name) for name in names.available("specimens")]
+    scans["properties"]["simulated"]["additionalProperties"] = _one_of([*kinds, {"type": "null"}])
+    return scans
+
+
 def _study(schemas: _Schemas, modality: str) -> dict[str, Any]:
     """A study of one modality."""
     sections = names.load("modalities", modality).MODALITY.sections
@@ -72,6 +89,7 @@ def _study(schemas: _Schemas, modality: str) -> dict[str, Any]:
         "modality": {"const": modality},
         "structures": _generators(schemas),
         "networks": _networks(schemas),
+        "scans": _scans(schemas),
     }
     # A section whose keys all have defaults may be left out.
     schema["required"] = [

@@ -9,6 +9,7 @@ from latticework.config.base import Section, Sharded
 from latticework.config.modality import Modality
 from latticework.config.movies import Movies
 from latticework.config.networks import NetworkRow
+from latticework.config.scans import Scans
 from latticework.config.tuning import Tuning
 
 
@@ -38,6 +39,9 @@ class Study(Section):
     evaluation: SerializeAsAny[Section]
     datasets: list[str] = Field([], description="Names in config/datasets.yaml to be analysed.")
     movies: Movies = Field(default_factory=Movies, description="Movies of moving atoms.")
+    scans: Scans = Field(
+        default_factory=Scans, description="Simulated scans on which strain is measured."
+    )
     tables: list[str] = Field(
         [], description="Tables in evaluation/<study>/ beside those that every study has."
     )

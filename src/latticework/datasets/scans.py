@@ -1,7 +1,7 @@
 """Read diffraction patterns of any vendor's format: one, a stack, or a scan of them (4D-STEM)."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,13 @@ def saturated_share(pattern: np.ndarray) -> float:
     whole = np.issubdtype(pattern.dtype, np.integer) or np.array_equal(pattern, np.round(pattern))
     # A few counts coincide by chance; hundreds of them do not.
     return share if not whole or top > 100 else 0.0
+
+
+def rows_and_columns(scan: Sequence[int]) -> tuple[int, int]:
+    """Shape (y, x) of a map of a scan: of a line one row, of a single pattern one position."""
+    if len(scan) > 2:
+        raise PictureError(f"a scan of {len(scan)} dimensions; expected a line or a plane")
+    return tuple([1] * (2 - len(scan)) + list(scan))
 
 
 def reciprocal_angstrom(value: float, unit: str | None) -> float | None:

@@ -1,0 +1,245 @@
+"""Scans of diffraction patterns → strain at every position: networks propose, disks refine.
+
+The workflow's rule and the command line measure by the same functions, in bounded memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from latticework.analysis.diffraction import disks
+from latticework.analysis.diffraction.bragg import bragg_peaks
+from latticework.analysis.diffraction.lattice import find_lattice, fit_lattice
+from latticework.analysis.diffraction.scan_peaks import Reader
+from latticework.datasets.read import PictureError
+from latticework.datasets.scans import Patterns, saturated_share
+from latticework.inference.network_grid import normalised
+from latticework.inference.scan_calibration import disk
+from latticework.inference.structure_factors import predict_batch
+
+BATCH = 16
+CHECKED = 6  # batches, evenly over the scan, in which the model of the disks is put to a test
+AVERAGED = 64  # patterns, evenly over the scan, whose mean shows the lattice
+# Why a position has no strain; the number is what a file holds.
+REASONS = (
+    "measured",
+    "pattern without signal",
+    "pattern not finite",
+    "pattern saturated",
+    "fewer than five peaks of a lattice",
+    "disks do not settle",
+    "disks do not fit",
+)
+MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT = range(len(REASONS))
+# A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
+FARTHEST = 1.0
+# Of the scan's median: a residual above is not of this crystal.
+WORST = 4.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How lattices are measured: refined or as the network says, and how disks are modelled."""
+
+    refine: bool = True
+    power: float = disks.POWER
+    degree: int = disks.DEGREE  # at least 1
+    lattice: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Lattices:
+    """Lattices of all positions of a scan, in the order of the file.
+
+    lattice (n, 3, 2) px, NaN where there is none; covariance (n, 6, 6), px²; reason (n,), an index
+    of `REASONS`; peaks (n,) that decided; indexed (n,): share of the peaks' weight that belongs to
+    the lattice; residual (n,): what the model leaves, of the disks or, in px, of the peaks.
+    """
+
+    lattice: np.ndarray
+    covariance: np.ndarray
+    reason: np.ndarray
+    peaks: np.ndarray
+    indexed: np.ndarray
+    residual: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+
+def faults(patterns: np.ndarray) -> np.ndarray:
+    """For each of patterns (n, ky, kx) the index of the reason why it cannot be measured, or 0."""
+    reason = np.zeros(len(patterns), np.uint8)
+    for number, pattern in enumerate(patterns):
+        finite = np.isfinite(pattern)
+        if finite.mean() < 0.5:
+            reason[number] = NOT_FINITE
+        elif np.ptp(pattern[finite]) == 0 or pattern[finite].sum() <= 0:
+            reason[number] = BLANK
+        elif saturated_share(pattern) > 0.05:
+            # Of a few saturated disks the edges are still there.
+            reason[number] = SATURATED
+    return reason
+
+
+def network_peaks(patterns: np.ndarray, reader: Reader) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Places (n, 2), x and y in px, and weights (n,) of the peaks in patterns (n, ky, kx)."""
+    recorded, vacuum = normalised(patterns, reader.probe, reader.grid)
+    maps = predict_batch(
+        reader.network, recorded, vacuum.expand(len(recorded), -1, -1), 1, 0, "auto"
+    )[0]
+    table = bragg_peaks(maps, reader.grid.sampling, threshold=reader.threshold)
+    x, y = reader.grid.to_user(table["qx"].to_numpy(), table["qy"].to_numpy())
+    ny, nx = patterns.shape[-2:]
+    inside = (x >= 0) & (x <= nx - 1) & (y >= 0) & (y <= ny - 1)
+    number = table["pattern"].to_numpy()
+    places = np.column_stack([x, y])
+    weights = table["intensity"].to_numpy()
+    chosen = [inside & (number == n) for n in range(len(patterns))]
+    return [(places[c], weights[c]) for c in chosen]
+
+
+def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Numbers, patterns (n, ky, kx) float32 and what is wrong with them, as `faults`."""
+    places = list(np.ndindex(*patterns.scan))
+    for start in range(0, len(places), size):
+        chosen = places[start : start + size]
+        read = np.stack([np.asarray(patterns.data[place]) for place in chosen])
+        yield slice(start, start + len(chosen)), read.astype(np.float32), faults(read)
+
+
+def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
+    """Mean (ky, kx) of up to `count` usable patterns, evenly over the scan, each of equal weight.
+
+    Raises PictureError where none can be used.
+    """
+    places = list(np.ndindex(*patterns.scan))
+    chosen = np.unique(np.linspace(0, len(places) - 1, count).round().astype(int))
+    total, used = np.zeros(patterns.shape), 0
+    for number in chosen:
+        pattern = np.asarray(patterns.data[places[number]])[None].astype(np.float32)
+        if faults(pattern)[0] == MEASURED:
+            total += np.nan_to_num(pattern[0]) / np.nansum(pattern[0])
+            used += 1
+    if not used:
+        raise PictureError(f"{patterns.path}: none of {len(chosen)} patterns can be measured")
+    return total / used
+
+
+def first_lattice(patterns: Patterns, reader: Reader, options: Options) -> np.ndarray:
+    """The scan's lattice (3, 2), px: of its mean pattern, or as the user gave it.
+
+    Raises PictureError where the mean pattern shows no lattice.
+    """
+    beam = np.array(reader.grid.beam)
+    if options.lattice is not None:
+        return np.vstack([beam, np.reshape(options.lattice, (2, 2))])
+    (places, weights), *_ = network_peaks(average(patterns)[None].astype(np.float32), reader)
+    central = np.argmin(np.linalg.norm(places - beam, axis=1)) if len(places) else 0
+    found = find_lattice(places, weights, places[central]) if len(places) > 2 else None
+    if found is None:
+        raise PictureError(
+            f"{patterns.path}: no lattice in the mean pattern ({len(places)} peaks); is the vacuum "
+            "probe of this camera length? Name the lattice with --lattice ux uy vx vy (px)"
+        )
+    # Rows are in the order origin, u, v; indices count from the direct beam.
+    return found
+
+
+def measure_lattices(
+    patterns: Patterns, reader: Reader, options: Options, *, batch: int = BATCH, progress=True
+) -> Lattices:
+    """The lattice at every position of a scan, with a progress bar.
+
+    Raises PictureError where no lattice is found to begin with.
+    """
+    base = first_lattice(patterns, reader, options)
+    count = len(patterns)
+    found = Lattices(
+        np.full((count, 3, 2), np.nan),
+        np.full((count, 6, 6), np.nan),
+        np.zeros(count, np.uint8),
+        np.zeros(count, np.int32),
+        np.full(count, np.nan),
+        np.full(count, np.nan),
+    )
+    probe, indices = None, None
+    if options.refine:
+        centre, radius = disk(reader.probe)
+        probe = disks.make_probe(
+            torch.from_numpy(np.asarray(reader.probe, float)), centre, radius, options.power
+        )
+        mean = torch.from_numpy(average(patterns))
+        indices = disks.brightest_disks(mean, torch.from_numpy(base), radius)
+    differences: list[np.ndarray] = []
+    every = max(1, -(-count // (batch * CHECKED)))
+    with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
+        for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
+            check = differences if number % every == 0 else None
+            _measure(found, part, read, reason, base, reader, options, probe, indices, check)
+            bar.update(len(read))
+    if differences:
+        found.covariance[:] += model_covariance(np.concatenate(differences))
+    return found
+
+
+def model_covariance(differences: np.ndarray) -> np.ndarray:
+    """Covariance (6, 6) of what a poorer model of the disks' interiors changes, (n, 3, 2) px.
+
+    The polynomial is only a model of what dynamical diffraction does inside of a disk. By how much
+    it errs, no count of electrons says; what one degree less does to the same patterns, does.
+    """
+    flat = differences.reshape(len(differences), -1)
+    return flat.T @ flat / max(1, len(flat))
+
+
+def _measure(
+    found: Lattices,
+    part: slice,
+    read: np.ndarray,
+    reason: np.ndarray,
+    base: np.ndarray,
+    reader: Reader,
+    options: Options,
+    probe: disks.Probe | None,
+    indices: torch.Tensor | None,
+    differences: list[np.ndarray] | None,
+) -> None:
+    """Fill in the lattices of one batch of patterns; note what a poorer model would say."""
+    good = np.flatnonzero(reason == MEASURED)
+    numbers = np.arange(part.start, part.stop)
+    fits = []
+    for number, (places, weights) in zip(
+        good, network_peaks(np.nan_to_num(read[good]), reader) if len(good) else (), strict=True
+    ):
+        fit = fit_lattice(places, weights, base) if len(places) else None
+        if fit is None:
+            reason[number] = FEW
+            continue
+        fits.append((number, fit))
+        at = numbers[number]
+        found.lattice[at], found.covariance[at] = fit.lattice, fit.covariance
+        found.peaks[at], found.residual[at] = fit.used.sum(), fit.rms
+        found.indexed[at] = weights[fit.used].sum() / weights.sum()
+    if options.refine and fits:
+        chosen = np.array([number for number, _ in fits])
+        start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
+        patterns = torch.from_numpy(read[chosen])
+        refined = disks.refine(patterns, start, indices, probe, degree=options.degree)
+        design = torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
+        moved = torch.linalg.norm(design @ (refined.lattice - start), dim=-1).amax(-1)
+        settled = (refined.converged & (moved < FARTHEST * probe.radius)).numpy()
+        reason[chosen[~settled]] = UNSETTLED
+        if differences is not None and settled.any():
+            best = refined.lattice[settled]
+            poorer = disks.refine(
+                patterns[settled], best, indices, probe, degree=options.degree - 1
+            )
+            differences.append((poorer.lattice - best)[poorer.converged].numpy())
+        at = numbers[chosen]
+        found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
+        found.peaks[at], found.residual[at] = refined.disks, refined.residual
+    found.reason[part] = reason
+    found.lattice[numbers[reason != MEASURED]] = np.nan
+    found.covariance[numbers[reason != MEASURED]] = np.nan

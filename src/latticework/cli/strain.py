@@ -1,0 +1,209 @@
+"""The command `latticework strain`: maps of strain from a scan of diffraction patterns."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from latticework.cli import published
+from latticework.cli.outputs import check_outputs
+from latticework.cli.published import InputError
+
+DESCRIPTION = """\
+Map the strain of a crystal from a scan of diffraction patterns (4D-STEM). A network finds the
+Bragg peaks and the lattice; disks refined against the vacuum probe measure it.
+
+Strain is in numbers, not per cent, with respect to the median of the scan or of a region of it;
+x runs along the columns of the detector, y along its rows.
+"""
+
+EXAMPLES = """\
+examples:
+  latticework strain scan.hspy --probe vacuum.hspy -o strain.h5 --overlay strain.png
+      strain with respect to the median of the scan, and its maps
+  latticework strain scan.mib --semiangle 2 --energy 200 --reciprocal-pixel 0.0217 \\
+      --reference 170 0 201 50 --rotation -12 --csv strain.csv -o strain.h5
+      without a vacuum probe; the reference is a region of the scan (ends excluded), and the axes
+      are turned by -12 degrees from the detector's
+
+arrays of the file (scan y, x):
+  exx, eyy, exy, rotation     strain, and rotation in rad; sigma_exx, ...: standard deviations
+  dilation                    exx + eyy, which no choice of axes changes
+  mask, reason                where there is a strain, and why there is none elsewhere
+  peaks, indexed, residual    disks that decided, share of the peaks in the lattice, what the
+                              model leaves
+  lattice, reference          origin, u and v in px; u and v of the reference in 1/Å
+"""
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    studies = published.listed(published.studies(patterns=True))
+    strain = commands.add_parser(
+        "strain",
+        help="map the strain of a crystal from a scan of diffraction patterns",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    strain.add_argument("patterns", type=Path, help="a 4D-STEM scan; a line of patterns will do")
+    strain.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MAPS", help="maps to write, .h5"
+    )
+    strain.add_argument("--csv", type=Path, metavar="TABLE", help="also write them as a table")
+    strain.add_argument(
+        "--overlay", type=Path, metavar="PNG", help="also draw the maps and the lattice"
+    )
+    vacuum = strain.add_mutually_exclusive_group(required=True)
+    vacuum.add_argument("--probe", type=Path, metavar="FILE", help="the vacuum probe")
+    vacuum.add_argument("--semiangle", type=float, metavar="MRAD", help="of a round probe")
+    strain.add_argument(
+        "--energy", type=float, metavar="KEV", help="beam energy, needed with --semiangle"
+    )
+    strain.add_argument(
+        "--reciprocal-pixel", type=float, metavar="1/Å", help="pixel, if you know it better"
+    )
+    strain.add_argument(
+        "--reference",
+        nargs="+",
+        default=["median"],
+        metavar="X0 Y0 X1 Y1",
+        help="region of the scan that counts as unstrained, in positions, ends excluded; "
+        "or: median, of the whole scan (the default)",
+    )
+    strain.add_argument(
+        "--lattice",
+        nargs=4,
+        type=float,
+        metavar=("UX", "UY", "VX", "VY"),
+        help="lattice vectors in px to begin with (default: found in the mean pattern)",
+    )
+    strain.add_argument(
+        "--rotation",
+        type=float,
+        default=0.0,
+        metavar="DEGREES",
+        help="from the detector's x axis to that of the strain, towards y (0)",
+    )
+    strain.add_argument(
+        "--convention",
+        choices=("latticework", "quantem", "py4dstem"),
+        default="latticework",
+        help="sign and order as another program has them (docs/strain.md)",
+    )
+    strain.add_argument(
+        "--no-refine", action="store_true", help="the network's answer alone, for comparison"
+    )
+    strain.add_argument("--study", help=f"whose published weights to use: {studies}")
+    strain.add_argument("--network", metavar="NAME", help="which of its published networks")
+    strain.add_argument(
+        "--weights", type=Path, metavar="FILE", help="a .safetensors file (default: published)"
+    )
+    strain.add_argument(
+        "--threshold",
+        type=float,
+        default=0.05,
+        metavar="T",
+        help="weakest peak that the lattice is found from, relative to the strongest (0.05)",
+    )
+    strain.add_argument("--quiet", action="store_true", help="no progress bar")
+    strain.set_defaults(run=run)
+
+
+def region_of(words: list[str]) -> tuple[int, int, int, int] | None:
+    """The region that --reference names; None: the median of the scan. Raises InputError."""
+    if words == ["median"]:
+        return None
+    try:
+        x0, y0, x1, y1 = map(int, words)
+    except ValueError:
+        raise InputError(
+            f"--reference {' '.join(words)}: expected median, or four whole numbers X0 Y0 X1 Y1"
+        ) from None
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise InputError(f"--reference {' '.join(words)}: expected 0 <= X0 < X1 and 0 <= Y0 < Y1")
+    return x0, y0, x1, y1
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    limits = {
+        "--threshold": (arguments.threshold, 1e-6, 1),
+        "--reciprocal-pixel": (arguments.reciprocal_pixel, 1e-4, 0.5),
+        "--semiangle": (arguments.semiangle, 0.05, 50),
+        "--energy": (arguments.energy, 10, 3000),
+    }
+    for option, (value, low, high) in limits.items():
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{option} {value}: expected {low:g} to {high:g}")
+    if arguments.semiangle is not None and arguments.energy is None:
+        raise InputError("--semiangle needs --energy, the beam energy in keV")
+    if arguments.lattice is not None:
+        ux, uy, vx, vy = arguments.lattice
+        if abs(ux * vy - uy * vx) < 0.1 * math.hypot(ux, uy) * math.hypot(vx, vy) + 1e-9:
+            raise InputError("--lattice: u and v are parallel; expected two directions")
+    if not math.isfinite(arguments.rotation):
+        raise InputError(f"--rotation {arguments.rotation}: expected an angle in degrees")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the options, measure the strain, write the maps and say what was found: 0."""
+    check(arguments)
+    region = region_of(arguments.reference)
+    weights_path, _ = published.chosen(
+        arguments.study, arguments.network, arguments.weights, patterns=True
+    )
+    probe = [arguments.probe] if arguments.probe else []
+    outputs = {"-o": arguments.output, "--csv": arguments.csv, "--overlay": arguments.overlay}
+    check_outputs([arguments.patterns, *probe, weights_path], outputs)
+    # Imported here, so that --help and a wrong option answer at once.
+    from latticework import shards
+    from latticework.analysis.diffraction import scan_strain, strain_map
+    from latticework.analysis.diffraction.scan_peaks import make_reader
+    from latticework.datasets.scans import read_patterns, rows_and_columns
+    from latticework.inference.scan_calibration import calibrated
+
+    patterns = read_patterns(arguments.patterns)
+    rows_and_columns(patterns.scan)
+    calibration = calibrated(
+        patterns,
+        probe=arguments.probe,
+        semiangle=arguments.semiangle,
+        energy=1e3 * (arguments.energy or 0),
+        sampling=arguments.reciprocal_pixel,
+    )
+    reader, warnings = make_reader(
+        weights_path, patterns.shape, calibration, threshold=arguments.threshold, samples=1
+    )
+    options = scan_strain.Options(
+        refine=not arguments.no_refine,
+        lattice=None if arguments.lattice is None else tuple(arguments.lattice),
+    )
+    lattices = scan_strain.measure_lattices(patterns, reader, options, progress=not arguments.quiet)
+    found = strain_map.strain_map(
+        lattices,
+        patterns.scan,
+        region=region,
+        angle=math.radians(arguments.rotation),
+        convention=arguments.convention,
+    )
+    settings = {
+        "convention": arguments.convention,
+        "rotation_deg": arguments.rotation,
+        "reference_region": list(region) if region else "median",
+        "refined": options.refine,
+        "warnings": warnings,
+    }
+    strain_map.write(arguments.output, found, calibration.sampling, settings)
+    if arguments.csv:
+        shards.write_csv(arguments.csv, strain_map.table(found))
+    for warning in warnings + strain_map.counted(found):
+        print(f"warning: {warning}", file=sys.stderr)
+    print(strain_map.summary(found, calibration.sampling))
+    print(f"strain of {int(found.measured.sum())} positions: {arguments.output}")
+    if arguments.overlay:
+        from latticework.figures.strain_maps import save_strain
+
+        save_strain(arguments.overlay, scan_strain.average(patterns), found)
+        print(f"maps: {arguments.overlay}")
+    return 0
