@@ -3,14 +3,25 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 
 from latticework import shards
+from latticework.analysis.diffraction import disks
 from latticework.analysis.diffraction.scan_peaks import make_reader
-from latticework.analysis.diffraction.scan_strain import MEASURED, Options, measure_lattices
+from latticework.analysis.diffraction.scan_strain import (
+    BATCH,
+    MEASURED,
+    Options,
+    measure_lattices,
+    vacuum_probe,
+)
+from latticework.analysis.diffraction.strain import COMPONENTS, strain_covariance
 from latticework.datasets.scans import Patterns
-from latticework.evaluation.scans import exposed, read_scan, strain_table
+from latticework.evaluation.scans import exposed, read_scan, strain_table, true_lattice
 from latticework.inference.scan_calibration import Calibration
+from latticework.limits.disks import lattice_bound
 from latticework.logs import tee
 
 
@@ -43,8 +54,36 @@ def main(
                 )
             ]
             labels = {"scan": name, "dose": dose, "method": method}
-            tables.append(strain_table(measured, arrays, references[name], **labels))
+            table = strain_table(measured, arrays, references[name], **labels)
+            if refine and dose:
+                table = table.assign(**bounds(arrays, dose))
+            tables.append(table)
     shards.write_csv(output, pd.concat(tables))
+
+
+def bounds(arrays: Mapping[str, np.ndarray], dose: float) -> dict[str, np.ndarray]:
+    """Smallest standard deviation of each component at every position, columns bound_NAME."""
+    probe = vacuum_probe(arrays["probe"], 0.5)
+    plain = true_lattice(arrays)
+    truth = plain[1:] @ np.linalg.inv(arrays["deformation"])
+    lattice = np.concatenate([np.broadcast_to(plain[:1], (len(truth), 1, 2)), truth], axis=1)
+    mean = torch.from_numpy(arrays["pattern"].mean(axis=0))
+    indices = disks.brightest_disks(mean, torch.from_numpy(plain), probe.radius)
+    smallest = np.concatenate(
+        [
+            lattice_bound(
+                torch.from_numpy(arrays["pattern"][part]),
+                torch.from_numpy(lattice[part]),
+                indices,
+                probe,
+                dose,
+            )
+            for part in (slice(i, i + BATCH) for i in range(0, len(truth), BATCH))
+        ]
+    )
+    errors = strain_covariance(truth, smallest[:, 2:, 2:], plain[1:])
+    sigma = np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
+    return {f"bound_{name}": sigma[:, i] for i, name in enumerate(COMPONENTS)}
 
 
 if __name__ == "__main__":
@@ -56,6 +95,6 @@ if __name__ == "__main__":
         references=snakemake.params.references,
         doses=snakemake.params.doses,
         refine=snakemake.params.refine,
-        method=snakemake.params.method,
+        method=snakemake.wildcards.answer,
         seed=snakemake.params.seed,
     )

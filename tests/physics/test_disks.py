@@ -10,6 +10,7 @@ from latticework.analysis.diffraction.disks import (
     make_probe,
     refine,
 )
+from latticework.limits.disks import lattice_bound
 
 SIZE, RADIUS, CENTRE = 128, 4.3, (64.3, 63.8)
 LATTICE = torch.tensor([[64.1, 64.4], [17.3, 1.1], [-2.2, 19.9]], dtype=torch.float64)
@@ -120,3 +121,22 @@ def test_a_pattern_without_disks_is_not_measured_with_confidence():
     found = fitted(noise, starts(3))
     sure = found.covariance.diagonal(dim1=-2, dim2=-1).sqrt()[:, 2:].amax(-1)
     assert ((sure > 0.02) | ~found.converged | ~sure.isfinite()).all()
+
+
+def test_the_scatter_of_a_plain_pattern_is_at_the_bound():
+    """Disks without structure: what noise does is what the Fisher information says."""
+    probe = make_probe(disk(*CENTRE), CENTRE, RADIUS, 0.5)
+    indices = brightest(LATTICE, 30, RADIUS + 3)
+    clean = torch.full((SIZE, SIZE), 1e-3, dtype=torch.float64)
+    for h, k in indices.tolist():
+        clean += disk(*(LATTICE[0] + h * LATTICE[1] + k * LATTICE[2]).tolist())
+    clean /= clean.sum()
+    dose, count = 3e5, 120
+    bound = lattice_bound(clean[None], LATTICE[None], indices, probe, dose, degree=0)
+    generator = torch.Generator().manual_seed(6)
+    many = torch.poisson((clean * dose).expand(count, -1, -1), generator=generator)
+    found = refine(many, LATTICE.expand(count, -1, -1), indices, probe, degree=0)
+    scatter = found.lattice.flatten(1).std(0)
+    expected = bound[0].diagonal().sqrt()
+    assert (scatter / expected > 0.8).all()
+    assert (scatter / expected < 1.25).all()

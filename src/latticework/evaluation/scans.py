@@ -24,7 +24,7 @@ from latticework.seeds import stream
 Arrays = Mapping[str, np.ndarray]
 # Of one position: lattice (3, 2) px and covariance (6, 6), or None where there is none.
 Measured = tuple[np.ndarray, np.ndarray] | None
-TUNED_ON = 24  # positions of a scan
+TUNED_ON = 6  # positions of a scan
 
 
 def read_scan(paths: Sequence[str | Path]) -> dict[str, np.ndarray]:
@@ -161,6 +161,9 @@ def strain_scores(table: pd.DataFrame) -> pd.DataFrame:
                 ((usable[name] - usable[f"design_{name}"]) ** 2).mean()
             )
             row[f"within_{name}"] = (error.abs() < usable[f"sigma_{name}"]).mean()
+        for name in COMPONENTS:
+            if f"bound_{name}" in usable:
+                row[f"bound_{name}"] = usable[f"bound_{name}"].median()
         spread = usable["true_exx"].var()
         covariance = usable["exx"].cov(usable["true_exx"])
         row["slope_exx"] = covariance / spread if spread > 1e-8 else np.nan

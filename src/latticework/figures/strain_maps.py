@@ -149,6 +149,11 @@ def _errors(
         order = np.argsort(where)
         values = 100 * part["rms_eyy"].to_numpy()[order]
         ax.semilogy(where.to_numpy()[order], values, "o-", color=colours[method], ms=3)
+    bound = scores[scores["bound_eyy"].notna()] if "bound_eyy" in scores else scores[:0]
+    if len(bound):
+        x = bound["dose"].map(places)
+        ax.semilogy(x, 100 * bound["bound_eyy"], "k--", lw=0.8, label="bound")
+        ax.legend(fontsize=6)
     names = [f"{dose:.0e}".replace("e+0", "e") if dose else "no noise" for dose in places]
     ax.set_xticks(range(len(places)), names)
     ax.set_xlabel("electrons a pattern")

@@ -218,10 +218,9 @@ def refine(
     reach = torch.linalg.norm(design, dim=1).amax()
     done = torch.zeros(len(lattice), dtype=torch.bool)
     for _ in range(ROUNDS):
-        squares, gradient, curvature = _solve(patches, lattice)
+        squares, gradient, each = _solve(patches, lattice)
         weight = known / (squares / free.clamp(min=1)).clamp(min=1e-30)
-        normal = torch.einsum("nd,dk,dl,ndab->nkalb", weight, design, design, curvature)
-        normal = normal.flatten(3).flatten(1, 2)
+        normal = _assembled(weight, design, each)
         scores = torch.einsum("nd,dk,nda->ndka", weight, design, gradient).flatten(2)
         scale = normal.diagonal(dim1=-2, dim2=-1)
         inverse = torch.linalg.pinv(normal + torch.diag_embed(1e-9 * scale + 1e-12))
@@ -239,6 +238,26 @@ def refine(
     total = (patches.data * patches.counts).square().sum(-1).sum(-1)
     used = (known > 0).sum(-1)
     return Refined(lattice, covariance, used, squares.sum(-1) / total, done)
+
+
+def curvature(
+    patterns: torch.Tensor,
+    lattice: torch.Tensor,
+    indices: torch.Tensor,
+    probe: Probe,
+    degree: int = DEGREE,
+) -> torch.Tensor:
+    """Half of the second derivative (n, 6, 6) of the summed squares by the lattices (n, 3, 2)."""
+    patches = _Patches(patterns, lattice.double(), indices, probe, degree)
+    _, _, each = _solve(patches, lattice.double())
+    ones = torch.ones(each.shape[:2], dtype=torch.float64)
+    return _assembled(ones, patches.design, each)
+
+
+def _assembled(weight: torch.Tensor, design: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
+    """Normal matrices (n, 6, 6) of lattices from the curvature (n, disks, 2, 2) of each disk."""
+    normal = torch.einsum("nd,dk,dl,ndab->nkalb", weight, design, design, curvature)
+    return normal.flatten(3).flatten(1, 2)
 
 
 def _groups(indices: torch.Tensor, lattice: torch.Tensor) -> torch.Tensor:

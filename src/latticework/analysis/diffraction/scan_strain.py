@@ -166,12 +166,9 @@ def measure_lattices(
     )
     probe, indices = None, None
     if options.refine:
-        centre, radius = disk(reader.probe)
-        probe = disks.make_probe(
-            torch.from_numpy(np.asarray(reader.probe, float)), centre, radius, options.power
-        )
+        probe = vacuum_probe(reader.probe, options.power)
         mean = torch.from_numpy(average(patterns))
-        indices = disks.brightest_disks(mean, torch.from_numpy(base), radius)
+        indices = disks.brightest_disks(mean, torch.from_numpy(base), probe.radius)
     differences: list[np.ndarray] = []
     every = max(1, -(-count // (batch * CHECKED)))
     with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
@@ -182,6 +179,12 @@ def measure_lattices(
     if differences:
         found.covariance[:] += model_covariance(np.concatenate(differences))
     return found
+
+
+def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
+    """A vacuum probe (ky, kx) made ready for the refinement. Raises PictureError."""
+    centre, radius = disk(probe)
+    return disks.make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
 
 
 def model_covariance(differences: np.ndarray) -> np.ndarray:
