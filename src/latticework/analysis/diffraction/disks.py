@@ -18,10 +18,11 @@ import torch
 POWER = 0.5
 DEGREE = 2
 MARGIN = 2.5  # px around a disk that count, too
-MOST_DISKS = 100
-ROUNDS = 15
+MOST_DISKS, MOST_OVERLAPPING = 100, 36
+ROUNDS = 30
 CONVERGED = 2e-3  # px of the outermost disk: a strain of 1e-5
 RIDGE = 1e-6
+FREE_EDGE = 0.75  # of a disk's edge: where more is covered, overlaps are modelled
 LEAST_FREE = 0.12  # of a patch's pixels, for a disk to count
 SECTORS = 6
 GROUPS = 2 * SECTORS
@@ -43,12 +44,14 @@ class Probe:
 class Refined:
     """Refined lattices (n, 3, 2) of n patterns and how sure they are.
 
-    covariance (n, 6, 6), px², in the order of `lattice.ravel()`; disks (n,) that decided;
+    covariance (n, 6, 6), px², in the order of `lattice.ravel()`; noise (n, 6, 6): what of it the
+    residuals of the pixels alone would give; disks (n,) that decided;
     residual (n,): share of the compressed intensities' variance that is left; converged (n,).
     """
 
     lattice: torch.Tensor
     covariance: torch.Tensor
+    noise: torch.Tensor
     disks: torch.Tensor
     residual: torch.Tensor
     converged: torch.Tensor
@@ -100,10 +103,12 @@ def lattice_points(lattice: torch.Tensor, shape: tuple[int, int], border: float)
     return indices[((place >= border) & (place <= limit)).all(dim=1)]
 
 
-def brightest_disks(
-    pattern: torch.Tensor, lattice: torch.Tensor, radius: float, most: int = MOST_DISKS
-) -> torch.Tensor:
-    """Indices (m, 2) of the disks of a pattern (ky, kx) that hold most, by their mean intensity."""
+def brightest_disks(pattern: torch.Tensor, lattice: torch.Tensor, radius: float) -> torch.Tensor:
+    """Indices (m, 2) of the disks of a pattern (ky, kx) that hold most, by their mean intensity.
+
+    Of overlapping ones, whose model is larger, fewer.
+    """
+    most = MOST_OVERLAPPING if len(overlapping(lattice, radius)) else MOST_DISKS
     indices = lattice_points(lattice, tuple(pattern.shape), radius + 1)
     place = (lattice[0] + indices.to(lattice.dtype) @ lattice[1:]).round().long()
     half = max(1, int(0.7 * radius))
@@ -117,7 +122,14 @@ def brightest_disks(
 class _Patches:
     """Squares about the disks of a batch, compressed, and what of them counts."""
 
-    def __init__(self, patterns, start, indices, probe, degree):
+    def __init__(
+        self,
+        patterns: torch.Tensor,
+        start: torch.Tensor,
+        indices: torch.Tensor,
+        probe: Probe,
+        degree: int,
+    ):
         self.probe, (count, ny, nx) = probe, patterns.shape
         half = math.ceil(probe.radius + MARGIN)
         self.design = torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
@@ -133,32 +145,27 @@ class _Patches:
         raw = patterns[number, rows, columns].double()
         # A pixel that is not finite is not known.
         inside &= raw.isfinite()
-        self.data = raw.nan_to_num(0, 0, 0).clamp(min=0).pow(probe.power).flatten(2)
+        compressed = raw.nan_to_num(0, 0, 0).clamp(min=0).pow(probe.power)
         y, x = torch.meshgrid(offset.double(), offset.double(), indexing="ij")
         self.offset = offset.double()
         grid = torch.stack([x, y], dim=-1).flatten(0, 1)
         away = grid - (places - self.corner)[..., None, :]
         counts = torch.linalg.norm(away, dim=-1) <= probe.radius + MARGIN
-        for h, k in ((1, 0), (0, 1), (1, 1), (1, -1)):
-            neighbour = h * start[:, 1] + k * start[:, 2]
-            for sign in (-1, 1):
-                distance = torch.linalg.norm(away - sign * neighbour[:, None, None], dim=-1)
-                # Where disks overlap neither model holds: the rest of their edges decides.
-                counts &= distance > probe.radius + 1
+        self.neighbours = overlapping(start.mean(0), probe.radius)
+        if not len(self.neighbours):
+            # What lies in another disk is that disk's own.
+            for step in SHELL:
+                other = away - (step @ start[:, 1:])[:, None, None]
+                counts &= torch.linalg.norm(other, dim=-1) > probe.radius + 1
         self.counts = (counts & inside.flatten(2)).double()
+        self.data = compressed.flatten(2) * self.counts
         scaled = grid / probe.radius
-        self.powers = torch.stack(
-            [
-                scaled[:, 0] ** i * scaled[:, 1] ** j
-                for i in range(degree + 1)
-                for j in range(degree + 1 - i)
-            ],
-            dim=-1,
-        )
+        self.powers, self.slopes = (_monomials(scaled, d) for d in (degree, min(degree, 1)))
+        self.terms = self.powers.shape[1] + len(self.neighbours) * (1 + self.slopes.shape[1]) + 1
 
-    def shifted(self, lattice):
-        """The probe at its places (n, disks, px), and its derivatives along x and y."""
-        shift = self.design @ lattice - self.corner
+    def shifted(self, places: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The probe at places (n, disks, 2), and its derivatives along x and y: (n, disks, px)."""
+        shift = places - self.corner
         size = len(self.probe.coefficients)
         knots = torch.arange(size, dtype=torch.float64) - size // 2
         (wx, dx), (wy, dy) = (
@@ -168,31 +175,71 @@ class _Patches:
         value = inner @ wx.mT
         along_x = -inner @ dx.mT
         along_y = -(dy @ self.probe.coefficients) @ wx.mT
-        return (a.flatten(2) for a in (value, along_x, along_y))
+        return tuple(a.flatten(2) for a in (value, along_x, along_y))
+
+    def basis(self, lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What a square is made of (n, disks, px, terms), and how it changes as its disk moves.
+
+        The first terms are the disk's own. Where it overlaps with its neighbours, these, and what
+        both make together, have polynomials of their own: beams that overlap interfere.
+        """
+        places = self.design @ lattice
+        value, along_x, along_y = self.shifted(places)
+        own = value[..., None] * self.powers
+        terms, factors = [own], [self.powers.expand_as(own)]
+        for step in self.neighbours:
+            other = self.shifted(places + (step @ lattice[:, 1:])[:, None])[0][..., None]
+            terms += [value[..., None] * other, other * self.slopes]
+            factors += [other, torch.zeros_like(terms[-1])]
+        terms.append(torch.ones_like(own[..., :1]))
+        factors.append(torch.zeros_like(own[..., :1]))
+        weight = self.counts[..., None]
+        slopes = torch.stack([along_x, along_y], dim=-1)
+        return torch.cat(terms, -1) * weight, torch.cat(factors, -1) * weight, slopes
 
 
-def _solve(patches, lattice):
-    """Cost (n,), gradient (n, disks, 2), curvature (n, disks, 2, 2) and more of a lattice."""
-    value, along_x, along_y = patches.shifted(lattice)
-    w = patches.counts
-    basis = torch.cat(
-        [value[..., None] * patches.powers, torch.ones_like(value)[..., None]], dim=-1
-    )
-    weighted = basis * w[..., None]
-    normal = weighted.mT @ basis
+# Half of a lattice point's eight neighbours, and the other half.
+SHELL = torch.tensor(
+    [[1, 0], [0, 1], [1, 1], [1, -1], [-1, 0], [0, -1], [-1, -1], [-1, 1]], dtype=torch.float64
+)
+
+
+def overlapping(lattice: torch.Tensor, radius: float) -> torch.Tensor:
+    """Steps (m, 2) from a disk to those that cover all of its edge, or none (0, 2).
+
+    Where a part of the edge is free, it decides alone.
+    """
+    vectors = SHELL @ lattice[1:]
+    near = torch.linalg.norm(vectors, dim=1) < 2 * radius + 1
+    angle = torch.linspace(0, 2 * math.pi, 72, dtype=torch.float64)
+    edge = radius * torch.stack([angle.cos(), angle.sin()], dim=-1)
+    covered = (torch.linalg.norm(edge[:, None] - vectors, dim=-1) <= radius + 1).any(dim=1)
+    return SHELL[near] if covered.double().mean() > FREE_EDGE else SHELL[:0]
+
+
+def _monomials(places: torch.Tensor, degree: int) -> torch.Tensor:
+    """Products of powers of x and y (n, terms) up to a degree in all."""
+    x, y = places.T
+    pairs = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    return torch.stack([x**i * y**j for i, j in pairs], dim=-1)
+
+
+def _solve(
+    patches: _Patches, lattice: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Summed squares (n, disks), their half gradient (n, disks, 2) and curvature (…, 2, 2)."""
+    basis, factors, edges = patches.basis(lattice)
+    normal = basis.mT @ basis
     ridge = RIDGE * normal.diagonal(dim1=-2, dim2=-1).mean(-1) + 1e-12
     normal = normal + ridge[..., None, None] * torch.eye(normal.shape[-1], dtype=normal.dtype)
     factor = torch.linalg.cholesky(normal)
-    coefficients = torch.cholesky_solve(weighted.mT @ patches.data[..., None], factor)
-    residual = (patches.data - (basis @ coefficients)[..., 0]) * w
-    amplitude = (patches.powers @ coefficients[..., :-1, :])[..., 0]
-    slopes = torch.stack([along_x * amplitude, along_y * amplitude], dim=-1) * w[..., None]
-    inner = torch.cholesky_solve(weighted.mT @ slopes, factor)
-    slopes = (slopes - basis @ inner) * w[..., None]
+    coefficients = torch.cholesky_solve(basis.mT @ patches.data[..., None], factor)
+    residual = patches.data - (basis @ coefficients)[..., 0]
+    slopes = edges * (factors @ coefficients)
+    inner = torch.cholesky_solve(basis.mT @ slopes, factor)
+    slopes = slopes - basis @ inner
     gradient = (slopes.mT @ residual[..., None])[..., 0]
-    curvature = slopes.mT @ slopes
-    squares = residual.square().sum(-1)
-    return squares, gradient, curvature
+    return residual.square().sum(-1), gradient, slopes.mT @ slopes
 
 
 def refine(
@@ -212,7 +259,7 @@ def refine(
     """
     lattice = start.double().clone()
     patches = _Patches(patterns, lattice, indices, probe, degree)
-    free = patches.counts.sum(-1) - patches.powers.shape[-1] - 3
+    free = (patches.counts > 0).double().sum(-1) - patches.terms - 2
     known = (free > LEAST_FREE * patches.counts.shape[-1]).double()
     design = patches.design
     reach = torch.linalg.norm(design, dim=1).amax()
@@ -235,9 +282,9 @@ def refine(
     grouped = torch.einsum("gd,ndk->ngk", _groups(indices, start.mean(0)), scores)
     covariance = inverse @ (grouped.mT @ grouped) @ inverse
     covariance = covariance * GROUPS / (GROUPS - 3)
-    total = (patches.data * patches.counts).square().sum(-1).sum(-1)
+    total = patches.data.square().sum(-1).sum(-1)
     used = (known > 0).sum(-1)
-    return Refined(lattice, covariance, used, squares.sum(-1) / total, done)
+    return Refined(lattice, covariance, inverse, used, squares.sum(-1) / total, done)
 
 
 def curvature(

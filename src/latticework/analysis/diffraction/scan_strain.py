@@ -32,8 +32,10 @@ REASONS = (
     "fewer than five peaks of a lattice",
     "disks do not settle",
     "disks do not fit",
+    "lattice not known to a per cent",
 )
-MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT = range(len(REASONS))
+MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE = range(len(REASONS))
+VAGUE = 0.01
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0
 # Of the scan's median: a residual above is not of this crystal.
@@ -168,8 +170,12 @@ def measure_lattices(
     if options.refine:
         probe = vacuum_probe(reader.probe, options.power)
         mean = torch.from_numpy(average(patterns))
-        indices = disks.brightest_disks(mean, torch.from_numpy(base), probe.radius)
-    differences: list[np.ndarray] = []
+        first = torch.from_numpy(base)
+        indices = disks.brightest_disks(mean, first, probe.radius)
+        best = disks.refine(mean[None], first[None], indices, probe)
+        if best.converged.all():
+            base = best.lattice[0].numpy()
+    differences: list[tuple[np.ndarray, np.ndarray]] = []
     every = max(1, -(-count // (batch * CHECKED)))
     with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
         for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
@@ -177,7 +183,8 @@ def measure_lattices(
             _measure(found, part, read, reason, base, reader, options, probe, indices, check)
             bar.update(len(read))
     if differences:
-        found.covariance[:] += model_covariance(np.concatenate(differences))
+        both = (np.concatenate(part) for part in zip(*differences, strict=True))
+        found.covariance[:] += model_covariance(*both)
     return found
 
 
@@ -187,14 +194,18 @@ def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
     return disks.make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
 
 
-def model_covariance(differences: np.ndarray) -> np.ndarray:
-    """Covariance (6, 6) of what a poorer model of the disks' interiors changes, (n, 3, 2) px.
+def model_covariance(differences: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Covariance (6, 6) of what a poorer model of the disks' interiors changes.
 
     The polynomial is only a model of what dynamical diffraction does inside of a disk. By how much
-    it errs, no count of electrons says; what one degree less does to the same patterns, does.
+    it errs, no count of electrons says; what one degree less does to the same patterns, does:
+    `differences` (n, 3, 2) px. Of these, noise explains `noise` (n, 6, 6), the covariance of the
+    better fit less that of the poorer one (Hausman 1978).
     """
     flat = differences.reshape(len(differences), -1)
-    return flat.T @ flat / max(1, len(flat))
+    surplus = flat.T @ flat / len(flat) - noise.mean(axis=0)
+    values, vectors = np.linalg.eigh((surplus + surplus.T) / 2)
+    return vectors * np.clip(values, 0, None) @ vectors.T
 
 
 def _measure(
@@ -207,7 +218,7 @@ def _measure(
     options: Options,
     probe: disks.Probe | None,
     indices: torch.Tensor | None,
-    differences: list[np.ndarray] | None,
+    differences: list[tuple[np.ndarray, np.ndarray]] | None,
 ) -> None:
     """Fill in the lattices of one batch of patterns; note what a poorer model would say."""
     good = np.flatnonzero(reason == MEASURED)
@@ -228,6 +239,9 @@ def _measure(
     if options.refine and fits:
         chosen = np.array([number for number, _ in fits])
         start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
+        if len(disks.overlapping(torch.from_numpy(base), probe.radius)):
+            # Of disks that overlap a network says less than the mean pattern does.
+            start[:] = torch.from_numpy(base)
         patterns = torch.from_numpy(read[chosen])
         refined = disks.refine(patterns, start, indices, probe, degree=options.degree)
         design = torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
@@ -239,7 +253,9 @@ def _measure(
             poorer = disks.refine(
                 patterns[settled], best, indices, probe, degree=options.degree - 1
             )
-            differences.append((poorer.lattice - best)[poorer.converged].numpy())
+            noise = refined.noise[settled] - poorer.noise
+            both = (poorer.lattice - best, noise)
+            differences.append(tuple(part[poorer.converged].numpy() for part in both))
         at = numbers[chosen]
         found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
         found.peaks[at], found.residual[at] = refined.disks, refined.residual

@@ -14,6 +14,8 @@ from latticework.analysis.diffraction.scan_strain import (
     MEASURED,
     REASONS,
     UNFIT,
+    UNSURE,
+    VAGUE,
     WORST,
     Lattices,
 )
@@ -73,6 +75,12 @@ def reference_vectors(
     return np.median(vectors[inside], axis=0)
 
 
+def relative_error(found: Lattices) -> np.ndarray:
+    """Error (n,) of the worse known vector over the shorter one's length; NaN where unknown."""
+    sigma = np.sqrt(np.diagonal(found.covariance[:, 2:, 2:], axis1=-2, axis2=-1)).max(axis=-1)
+    return sigma / np.linalg.norm(found.lattice[:, 1:], axis=-1).min(axis=-1)
+
+
 def strain_map(
     found: Lattices,
     scan: Sequence[int],
@@ -83,7 +91,8 @@ def strain_map(
 ) -> StrainMap:
     """The strain of all positions; `angle` (rad) from the detector's x axis to the strain's.
 
-    A position whose residual is far above the scan's median is not of this crystal, and is masked.
+    A position whose residual is far above the scan's median is not of this crystal, and one whose
+    vectors are not known to a per cent says nothing of strain: both are masked.
     Raises PictureError where there is no reference.
     """
     shape = rows_and_columns(scan)
@@ -91,6 +100,7 @@ def strain_map(
     if (reason == MEASURED).any():
         limit = WORST * np.median(found.residual[reason == MEASURED])
         reason[(reason == MEASURED) & (found.residual > limit)] = UNFIT
+    reason[(reason == MEASURED) & (relative_error(found) > VAGUE)] = UNSURE
     measured = (reason == MEASURED).reshape(shape)
     lattice = found.lattice.reshape(*shape, 3, 2)
     vectors = lattice[..., 1:, :]
