@@ -1,28 +1,6 @@
 # Simulated scans of specimens whose strain is known: patterns in shards → strain by every method.
 
 
-def scan_of(wildcards):
-    """The section of a simulated scan."""
-    return config["studies"][wildcards.study]["scans"]["simulated"][wildcards.scan]
-
-
-def each_scan(names):
-    """Input function: the shards of each of the study's scans, by the scan's name."""
-    return lambda wildcards: {
-        scan: [
-            f"<results>/scans/{wildcards.study}/{scan}-{number:04d}.h5"
-            for number in range(study_of(wildcards).scans.shards(scan))
-        ]
-        for scan in names(study_of(wildcards).scans)
-    }
-
-
-def references(wildcards):
-    """What counts as unstrained in each of the scans that are judged."""
-    scans = study_of(wildcards).scans
-    return {scan: scans.simulated[scan].reference for scan in scans.scored}
-
-
 rule simulate_scan:
     output:
         "<results>/scans/{study}/{scan}-{number}.h5",

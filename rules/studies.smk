@@ -142,3 +142,25 @@ def movie_entry(wildcards):
     """The registry's entry of a real movie; None of a simulated one."""
     simulated = movie_section(wildcards) is not None
     return None if simulated else REGISTRY[wildcards.movie].model_dump(mode="json")
+
+
+def scan_of(wildcards):
+    """The section of a simulated scan."""
+    return config["studies"][wildcards.study]["scans"]["simulated"][wildcards.scan]
+
+
+def each_scan(names):
+    """Input function: the shards of each of the study's scans, by the scan's name."""
+    return lambda wildcards: {
+        scan: [
+            f"<results>/scans/{wildcards.study}/{scan}-{number:04d}.h5"
+            for number in range(study_of(wildcards).scans.shards(scan))
+        ]
+        for scan in names(study_of(wildcards).scans)
+    }
+
+
+def references(wildcards):
+    """What counts as unstrained in each of the scans that are judged."""
+    scans = study_of(wildcards).scans
+    return {scan: scans.simulated[scan].reference for scan in scans.scored}
