@@ -130,6 +130,7 @@ def test_a_line_of_positions_is_a_map_of_one_row(files, tmp_path):
         (("--lattice", 3, 3, 6, 6), "--lattice"),
         (("--threshold", 2), "--threshold 2"),
         (("--energy", 200e3), "--energy"),
+        (("--crystal", "Zz"), "--crystal Zz"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(files, tmp_path, capsys, more, said):
@@ -163,3 +164,8 @@ def test_peaks_go_to_py4dstem(files, tmp_path):
     of_last = peaks[peaks["pattern"] == 3]
     np.testing.assert_allclose(found[1, 1]["qy"], of_last["x_px"])
     np.testing.assert_allclose(found[1, 1]["qx"], of_last["y_px"])
+
+
+def test_a_crystal_of_another_lattice_is_a_warning(files, tmp_path, capsys):
+    assert command(files, tmp_path, "--crystal", "Si") == 0
+    assert "another crystal" in capsys.readouterr().err

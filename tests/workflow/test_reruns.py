@@ -79,10 +79,12 @@ ALL_JUDGED = {"correlate"} | JUDGED
 TRAINED_MAPS = {"train", "figure_training_curve"} | JUDGED
 PATTERNS = {"simulate", "figure_triplets", "evaluation_patterns", "correlate"} | TRAINED_MAPS
 CRYSTALS = {"structures", "figure_crystals"} | PATTERNS
+STRAIN_SCORED = {"strain_scores", "figure_strain_profiles"}
+STRAIN = {"simulate_scan", "measure_strain", "correlate_strain"} | STRAIN_SCORED
 DRAWN = {"figure_construction", "figure_training_curve", "figure_dose", "figure_training_example"}
 DRAWN |= READ_FIGURES
 DRAWN_MAPS = {"figure_crystals", "figure_triplets", "figure_training_curve", "figure_bragg_peaks"}
-DRAWN_MAPS |= COMPARED - {"compare"}
+DRAWN_MAPS |= COMPARED - {"compare"} | {"figure_strain_profiles"}
 
 PACKAGE = "src/latticework"
 TINY = "config/tiny.yaml"
@@ -124,10 +126,25 @@ CHANGES = {
         append(f"{PACKAGE}/networks/layers/fcunet.py"),
         of("diffraction", TRAINED_MAPS),
     ),
-    "module: eq. 1": (append(f"{PACKAGE}/evaluation/bragg.py"), of("diffraction", ALL_JUDGED)),
+    "module: eq. 1": (
+        append(f"{PACKAGE}/evaluation/bragg.py"),
+        of("diffraction", ALL_JUDGED | {"correlate_strain"} | STRAIN_SCORED),
+    ),
+    "module: the refined disks": (
+        append(f"{PACKAGE}/analysis/diffraction/disks.py"),
+        of("diffraction", {"measure_strain"} | STRAIN_SCORED),
+    ),
+    "module: a specimen": (
+        append(f"{PACKAGE}/specimens/flakes.py"),
+        of("diffraction", STRAIN),
+    ),
+    "config: trials of the strain": (
+        setting(TINY, "studies/diffraction/scans/trials", 3),
+        of("diffraction", {"correlate_strain"} | STRAIN_SCORED),
+    ),
     "module: the correlation": (
         append(f"{PACKAGE}/analysis/diffraction/correlation_quantem.py"),
-        of("diffraction", {"correlate"} | COMPARED),
+        of("diffraction", {"correlate", "correlate_strain"} | COMPARED | STRAIN_SCORED),
     ),
     "module: the tiling": (
         append(f"{PACKAGE}/inference/tiling.py"),
@@ -177,7 +194,7 @@ CHANGES = {
     ),
     "config: seed": (
         setting(TINY, "seed", 2019),
-        of("graphene", GROWN) | of("diffraction", CRYSTALS),
+        of("graphene", GROWN) | of("diffraction", CRYSTALS | STRAIN),
     ),
     "a material": (
         (f"{PACKAGE}/materials/graphene.yaml", lambda text: text + "\n# Changed.\n"),

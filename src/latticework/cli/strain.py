@@ -4,10 +4,14 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latticework.cli import published
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 DESCRIPTION = """\
 Map the strain of a crystal from a scan of diffraction patterns (4D-STEM). A network finds the
@@ -79,6 +83,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="lattice vectors in px to begin with (default: found in the mean pattern)",
     )
     strain.add_argument(
+        "--crystal",
+        metavar="ELEMENT|FILE",
+        help="what the reference is, an element or a structure file (.cif, POSCAR, …): "
+        "checks the pixel size against its lattice",
+    )
+    strain.add_argument(
         "--rotation",
         type=float,
         default=0.0,
@@ -125,6 +135,26 @@ def region_of(words: list[str]) -> tuple[int, int, int, int] | None:
     return x0, y0, x1, y1
 
 
+def crystal_of(name: str) -> "Atoms":
+    """The crystal that --crystal names, as its cell. Raises InputError."""
+    from ase.build import bulk
+    from ase.data import atomic_numbers, reference_states
+    from ase.io import read
+
+    try:
+        if Path(name).exists():
+            return read(name)
+        # Zones have the indices that everybody knows in the conventional cell.
+        known = reference_states[atomic_numbers[name]] or {}
+        return bulk(name, cubic=known.get("symmetry") in ("fcc", "bcc", "diamond"))
+    # What ase raises depends on the format that it takes a file for.
+    except Exception as error:
+        raise InputError(
+            f"--crystal {name}: expected an element with a known crystal structure or a structure "
+            f"file that ase reads ({error or type(error).__name__})"
+        ) from error
+
+
 def check(arguments: argparse.Namespace) -> None:
     """Raise InputError for options that cannot be used."""
     limits = {
@@ -156,6 +186,7 @@ def run(arguments: argparse.Namespace) -> int:
     probe = [arguments.probe] if arguments.probe else []
     outputs = {"-o": arguments.output, "--csv": arguments.csv, "--overlay": arguments.overlay}
     check_outputs([arguments.patterns, *probe, weights_path], outputs)
+    crystal = None if arguments.crystal is None else crystal_of(arguments.crystal)
     # Imported here, so that --help and a wrong option answer at once.
     from latticework import shards
     from latticework.analysis.diffraction import scan_strain, strain_map
@@ -187,6 +218,11 @@ def run(arguments: argparse.Namespace) -> int:
         angle=math.radians(arguments.rotation),
         convention=arguments.convention,
     )
+    if crystal is not None:
+        from latticework.analysis.diffraction.known_crystal import check_pixel
+
+        said, agrees = check_pixel(crystal, found.reference * calibration.sampling)
+        print(said) if agrees else warnings.append(said)
     settings = {
         "convention": arguments.convention,
         "rotation_deg": arguments.rotation,

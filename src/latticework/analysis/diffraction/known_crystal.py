@@ -71,6 +71,8 @@ def match_zone(atoms: Atoms, measured: np.ndarray) -> ZoneMatch | None:
     line = np.arange(-MOST_INDEX, MOST_INDEX + 1)
     zones = np.stack(np.meshgrid(line, line, line), axis=-1).reshape(-1, 3)
     zones = zones[np.gcd.reduce(zones, axis=1) == 1]
+    # Of equivalent zones the one that is easiest to read comes first.
+    zones = zones[np.lexsort((*zones.T, -zones.sum(axis=1), np.abs(zones).sum(axis=1)))]
     basis = reduced(measured)
     ratio, angle = shape(basis)
     area = abs(np.linalg.det(basis))
@@ -91,7 +93,7 @@ def match_zone(atoms: Atoms, measured: np.ndarray) -> ZoneMatch | None:
 
 def check_pixel(atoms: Atoms, measured: np.ndarray) -> tuple[str, bool]:
     """What a crystal says of the pixel size, in a sentence, and whether it agrees."""
-    name = atoms.get_chemical_formula(mode="reduce")
+    name = atoms.get_chemical_formula(mode="metal", empirical=True)
     found = match_zone(atoms, measured)
     if found is None:
         return (
