@@ -220,6 +220,10 @@ DRAWN = {
         "memory": 1500,
     },
     "accuracy": {"input": {"accuracy": f"{EVALUATION}accuracy.csv"}},
+    "strain_maps": {
+        "input": {"maps": f"{ANALYSIS}strain_maps.h5"},
+        "memory": 750,
+    },
     "strain_profiles": {
         "input": {
             "strain": f"{EVALUATION}strain.csv",

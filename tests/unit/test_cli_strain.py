@@ -4,10 +4,14 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from test_atoms_scripts import script
 from test_datasets import write_hspy
 
 from latticework import shards
+from latticework.cli import published
 from latticework.cli.main import main
+from latticework.datasets.registry import Dataset
+from latticework.inference.scan_calibration import calibrate
 
 SIZE, RADIUS, STEP = 128, 4.5, 0.0217
 MIDDLE = SIZE // 2
@@ -17,10 +21,10 @@ STRAINED = np.array([[1.01, 0.002], [0.002, 0.995]])
 ROWS, COLUMNS = 3, 6
 
 
-def disk(x, y):
+def disk(x, y, radius=RADIUS):
     offset = np.arange(SIZE)
     distance = np.hypot(offset - x, offset[:, None] - y)
-    return 1 / (1 + np.exp(-(RADIUS - distance) / 0.3))
+    return 1 / (1 + np.exp(-(radius - distance) / 0.3))
 
 
 def pattern(vectors, rng):
@@ -169,3 +173,31 @@ def test_peaks_go_to_py4dstem(files, tmp_path):
 def test_a_crystal_of_another_lattice_is_a_warning(files, tmp_path, capsys):
     assert command(files, tmp_path, "--crystal", "Si") == 0
     assert "another crystal" in capsys.readouterr().err
+
+
+def test_a_probe_of_another_camera_length_is_a_warning(files, tmp_path, capsys):
+    other = save(tmp_path / "other.hspy", disk(MIDDLE, MIDDLE, 1.4 * RADIUS))
+    command((files[0], other), tmp_path)
+    assert "camera length" in capsys.readouterr().err
+
+
+def test_the_workflow_measures_what_the_command_does(files, measured, tmp_path):
+    scan, probe = files
+    entry = Dataset(
+        title="a scan",
+        study="diffraction",
+        kind="scan",
+        path=scan,
+        probe={"path": probe},
+        reference_region=(0, 0, 3, 3),
+    )
+    shards.write(tmp_path / "dataset.h5", "dataset", *calibrate(entry, tmp_path, None))
+    weights, _ = published.chosen(None, None, None, patterns=True)
+    maps, rows = tmp_path / "maps.h5", tmp_path / "maps.csv"
+    script("analysis/strain_maps.py").main(tmp_path / "dataset.h5", tmp_path, weights, maps, rows)
+    ours, theirs = (shards.read(path, "strain")[0] for path in (maps, measured / "strain.h5"))
+    for name in ("exx", "eyy", "exy", "rotation", "sigma_exx", "reason"):
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    figure, drawn = script("figures/strain_maps.py").main(maps)
+    assert len(drawn) == ROWS * COLUMNS
+    assert len(figure.subfigs) == 2

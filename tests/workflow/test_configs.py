@@ -29,6 +29,20 @@ def test_the_target_networks_trains_every_network_of_every_study(fresh):
     assert len(diffraction) == 5
 
 
+def test_a_scan_s_strain_is_measured_where_its_figure_is_asked_for(fresh):
+    registry = fresh.folder / "config/datasets.yaml"
+    registry.write_text(
+        registry.read_text()
+        + "\nmy_scan: {title: A scan, study: diffraction, kind: scan, path: scan.hspy, "
+        "semiangle_mrad: 2, energy_kev: 200, figures: [strain_maps]}\n"
+    )
+    (fresh.folder / "scan.hspy").write_text("")
+    jobs = fresh.jobs("results/tiny/figures/diffraction/my_scan/strain_maps.png")
+    assert [job.rule for job in jobs if job.wildcards.get("dataset") == "my_scan"] == [
+        *("fetch", "calibrate", "strain_maps", "figure_strain_maps"),
+    ]
+
+
 def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
     scale = ("--configfile", "config/config.yaml")
     jobs, again = fresh.jobs(*scale), fresh.jobs("--attempt", "2", *scale)

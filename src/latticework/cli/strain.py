@@ -206,6 +206,9 @@ def run(arguments: argparse.Namespace) -> int:
     reader, warnings = make_reader(
         weights_path, patterns.shape, calibration, threshold=arguments.threshold, samples=1
     )
+    mean = scan_strain.average(patterns)
+    warnings += scan_strain.probe_warnings(mean, calibration.probe)
+    _warn(warnings)
     options = scan_strain.Options(
         refine=not arguments.no_refine,
         lattice=None if arguments.lattice is None else tuple(arguments.lattice),
@@ -222,7 +225,8 @@ def run(arguments: argparse.Namespace) -> int:
         from latticework.analysis.diffraction.known_crystal import check_pixel
 
         said, agrees = check_pixel(crystal, found.reference * calibration.sampling)
-        print(said) if agrees else warnings.append(said)
+        print(said) if agrees else _warn([said])
+        warnings += [] if agrees else [said]
     settings = {
         "convention": arguments.convention,
         "rotation_deg": arguments.rotation,
@@ -230,16 +234,20 @@ def run(arguments: argparse.Namespace) -> int:
         "refined": options.refine,
         "warnings": warnings,
     }
-    strain_map.write(arguments.output, found, calibration.sampling, settings)
+    strain_map.write(arguments.output, found, calibration.sampling, mean, settings)
     if arguments.csv:
         shards.write_csv(arguments.csv, strain_map.table(found))
-    for warning in warnings + strain_map.counted(found):
-        print(f"warning: {warning}", file=sys.stderr)
+    _warn(strain_map.counted(found))
     print(strain_map.summary(found, calibration.sampling))
     print(f"strain of {int(found.measured.sum())} positions: {arguments.output}")
     if arguments.overlay:
         from latticework.figures.strain_maps import save_strain
 
-        save_strain(arguments.overlay, scan_strain.average(patterns), found)
+        save_strain(arguments.overlay, mean, found)
         print(f"maps: {arguments.overlay}")
     return 0
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)

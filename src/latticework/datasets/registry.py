@@ -183,6 +183,15 @@ class Dataset(Source):
     reciprocal_pixel: PositiveFloat | None = Field(
         None, le=0.5, description="of a scan, the pixel in 1/Å if you know it better than the file"
     )
+    reference_region: tuple[int, int, int, int] | None = Field(
+        None,
+        description="x0, y0, x1, y1 in positions of a scan: what counts as unstrained; without it "
+        "the median of the scan does",
+    )
+    scan_rotation_deg: float = Field(
+        0.0,
+        description="of a scan, from the detector's x axis to that of the strain, towards y",
+    )
     scale_region: tuple[int, int, int, int] | None = Field(
         None,
         description="x0, y0, x1, y1 in px of the source: the crystal whose lattice gives the pixel "
@@ -202,7 +211,7 @@ class Dataset(Source):
 
     @model_validator(mode="after")
     def _region_is_a_box(self) -> "Dataset":
-        for name in ("region", "scale_region", "figure_region"):
+        for name in ("region", "scale_region", "figure_region", "reference_region"):
             if (box := getattr(self, name)) is not None:
                 x0, y0, x1, y1 = box
                 if not (0 <= x0 < x1 and 0 <= y0 < y1):

@@ -38,8 +38,24 @@ class Patterns:
     def __len__(self) -> int:
         return int(np.prod(self.scan))
 
+    def blocks(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray]]:
+        """Places in the scan and patterns (n, ky, kx), n ≤ size, read when asked for.
+
+        A block lies in one row of the scan: files keep neighbours together, and what is compressed
+        in one piece is read once.
+        """
+        if not self.scan:
+            yield [()], np.asarray(self.data)[None]
+            return
+        *rows, columns = self.scan
+        for row in np.ndindex(*rows):
+            for first in range(0, columns, size):
+                part = slice(first, min(first + size, columns))
+                places = [(*row, column) for column in range(part.start, part.stop)]
+                yield places, np.asarray(self.data[(*row, part)])
+
     def batches(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray]]:
-        """Places in the scan and patterns (n, ky, kx), n ≤ size, float32, read when asked for.
+        """Places and patterns (n, ky, kx), n ≤ size and over the ends of rows, float32, checked.
 
         Raises PictureError, with its place, for a pattern that has a NaN, an infinity or no signal.
         """

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latticework.analysis.diffraction.strain_map import StrainMap
+from latticework.analysis.diffraction.strain_map import StrainMap, table
 from latticework.figures.style import (
     BLUE,
     GREEN,
@@ -31,7 +31,20 @@ TITLES = (
 
 
 def save_strain(path: str | Path, pattern: np.ndarray, found: StrainMap) -> None:
-    """Draw the mean pattern (ky, kx) with its lattice, and the four maps, and save them as PNG.
+    """Draw the mean pattern (ky, kx) with its lattice, and the four maps, and save them as PNG."""
+    figure = draw_strain(pattern, found)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+@styled
+def strain_maps(pattern: np.ndarray, found: StrainMap) -> Drawn:
+    """The same as a figure, with the table of all positions."""
+    return draw_strain(pattern, found), table(found)
+
+
+def draw_strain(pattern: np.ndarray, found: StrainMap) -> Figure:
+    """The mean pattern (ky, kx) with its lattice, and the four maps.
 
     A scan of one row becomes profiles with their errors.
     """
@@ -59,13 +72,14 @@ def save_strain(path: str | Path, pattern: np.ndarray, found: StrainMap) -> None
         shown = ax.imshow(factor * values, cmap=STRAIN_COLOURS, vmin=-limit, vmax=limit)
         ax.set_facecolor("0.85")
         right.colorbar(shown, ax=ax, shrink=0.85)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    return figure
 
 
 def _draw_pattern(ax, pattern: np.ndarray, found: StrainMap) -> None:
     low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
     ax.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")
+    if not found.measured.any():
+        return
     origin = np.nanmedian(found.lattice[found.measured][:, 0], axis=0)
     line = np.arange(-40, 41)
     h, k = (a.ravel() for a in np.meshgrid(line, line))
@@ -93,20 +107,23 @@ def _colours(methods: Sequence[str]) -> dict[str, str]:
 
 @styled
 def strain_profiles(
-    table: pd.DataFrame, scores: pd.DataFrame, patterns: Mapping[str, np.ndarray], titles: Mapping
+    measured: pd.DataFrame,
+    scores: pd.DataFrame,
+    patterns: Mapping[str, np.ndarray],
+    titles: Mapping,
 ) -> Drawn:
     """A column for each simulated scan: a pattern, profiles of exx and eyy, errors against dose.
 
     Profiles are means over the rows of a scan, without noise; `patterns` and `titles` by scan.
     """
     scans = list(patterns)
-    methods = list(dict.fromkeys(table["method"]))
+    methods = list(dict.fromkeys(measured["method"]))
     colours = _colours(methods)
     figure = Figure(figsize=(3.2 * len(scans) + 0.6, 8.2))
     axes = figure.subplots(4, len(scans), squeeze=False, height_ratios=(1.4, 1, 1, 1))
     for column, scan in zip(axes.T, scans, strict=True):
         _pattern(column[0], patterns[scan], titles[scan])
-        part = table[(table["scan"] == scan) & (table["dose"] == 0)]
+        part = measured[(measured["scan"] == scan) & (measured["dose"] == 0)]
         for ax, name in zip(column[1:3], ("exx", "eyy"), strict=True):
             _profiles(ax, part, name, methods, colours)
         _errors(column[3], scores[scores["scan"] == scan], methods, colours)

@@ -38,6 +38,7 @@ MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE = range(le
 VAGUE = 0.01
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0
+OTHER_RADIUS = 0.15  # relative: a probe of another camera length
 # Of the scan's median: a residual above is not of this crystal.
 WORST = 4.0
 
@@ -104,11 +105,11 @@ def network_peaks(patterns: np.ndarray, reader: Reader) -> list[tuple[np.ndarray
 
 def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Numbers, patterns (n, ky, kx) float32 and what is wrong with them, as `faults`."""
-    places = list(np.ndindex(*patterns.scan))
-    for start in range(0, len(places), size):
-        chosen = places[start : start + size]
-        read = np.stack([np.asarray(patterns.data[place]) for place in chosen])
-        yield slice(start, start + len(chosen)), read.astype(np.float32), faults(read)
+    start = 0
+    for places, block in patterns.blocks(size):
+        read = block.astype(np.float32)
+        yield slice(start, start + len(places)), read, faults(read)
+        start += len(places)
 
 
 def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
@@ -127,6 +128,20 @@ def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
     if not used:
         raise PictureError(f"{patterns.path}: none of {len(chosen)} patterns can be measured")
     return total / used
+
+
+def probe_warnings(mean: np.ndarray, probe: np.ndarray) -> list[str]:
+    """What to say where the direct beam of a mean pattern (ky, kx) has not the probe's radius."""
+    try:
+        (_, seen), (_, given) = disk(mean), disk(probe)
+    except PictureError:
+        return []
+    if abs(seen / given - 1) < OTHER_RADIUS:
+        return []
+    return [
+        f"the direct beam has a radius of {seen:.1f} px, the vacuum probe one of {given:.1f} px: "
+        "is the probe of this camera length and binning?"
+    ]
 
 
 def first_lattice(patterns: Patterns, reader: Reader, options: Options) -> np.ndarray:

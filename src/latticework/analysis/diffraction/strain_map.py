@@ -144,8 +144,17 @@ def table(found: StrainMap) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def write(path: str | Path, found: StrainMap, sampling: float, attributes: dict[str, Any]) -> None:
-    """Write a strain map, format "strain"; `sampling` is the pixel of the patterns in 1/Å."""
+def write(
+    path: str | Path,
+    found: StrainMap,
+    sampling: float,
+    mean: np.ndarray,
+    attributes: dict[str, Any],
+) -> None:
+    """Write a strain map, format "strain", with the mean pattern (ky, kx).
+
+    `sampling` is the pixel of the patterns in 1/Å.
+    """
     place = ("scan_y", "scan_x")
     arrays = {}
     for i, name in enumerate(COMPONENTS):
@@ -162,8 +171,21 @@ def write(path: str | Path, found: StrainMap, sampling: float, attributes: dict[
         "lattice": shards.Array(found.lattice, "px", (*place, "vector (origin, u, v)", "axis")),
         "reference": shards.Array(found.reference * sampling, "1/Å", ("vector (u, v)", "axis")),
         "reciprocal_sampling": shards.Array(np.float64(sampling), "1/Å", ()),
+        "mean_pattern": shards.Array(mean, "share of a pattern", ("ky", "kx")),
     }
     shards.write(path, "strain", arrays, {"reasons": list(REASONS)} | attributes)
+
+
+def read(path: str | Path) -> tuple[StrainMap, np.ndarray, dict[str, Any]]:
+    """A strain map, the mean pattern (ky, kx) and the attributes of a file. Raises ShardError."""
+    arrays, attributes = shards.read(path, "strain")
+    values, sigma = (
+        np.stack([arrays[f"{prefix}{name}"] for name in COMPONENTS], axis=-1)
+        for prefix in ("", "sigma_")
+    )
+    same = (arrays[name] for name in ("reason", "peaks", "indexed", "residual", "lattice"))
+    reference = arrays["reference"] / float(arrays["reciprocal_sampling"])
+    return StrainMap(values, sigma, *same, reference), arrays["mean_pattern"], attributes
 
 
 def counted(found: StrainMap) -> list[str]:
