@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from latticework import shards
-from latticework.analysis.diffraction import scan_strain, strain_map
+from latticework.analysis.diffraction import mapping, scan_strain, strain_map
 from latticework.analysis.diffraction.scan_peaks import make_reader
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
@@ -29,7 +29,7 @@ def main(dataset: Path, sources: Path, weights: Path, maps: Path, table: Path) -
     mean = scan_strain.average(patterns)
     warnings += scan_strain.probe_warnings(mean, calibration.probe)
     lattices = scan_strain.measure_lattices(patterns, reader, scan_strain.Options())
-    found = strain_map.strain_map(
+    found = mapping.strain_map(
         lattices,
         patterns.scan,
         region=entry.reference_region,

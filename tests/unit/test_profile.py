@@ -32,7 +32,9 @@ def profile(tmp_path, monkeypatch):
 
 def on_gpu():
     """Rules that ask for a GPU, but for simulations: hundreds of jobs would wait for one."""
-    return {rule.name for rule in parsed_rules("config/config.yaml") if rule.gpu} - {"simulate"}
+    return {rule.name for rule in parsed_rules("config/config.yaml") if rule.gpu} - {
+        *("simulate", "simulate_scan"),
+    }
 
 
 def test_without_a_site_the_cluster_decides(profile):

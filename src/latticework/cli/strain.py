@@ -189,7 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
     crystal = None if arguments.crystal is None else crystal_of(arguments.crystal)
     # Imported here, so that --help and a wrong option answer at once.
     from latticework import shards
-    from latticework.analysis.diffraction import scan_strain, strain_map
+    from latticework.analysis.diffraction import mapping, scan_strain, strain_map
     from latticework.analysis.diffraction.scan_peaks import make_reader
     from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.scan_calibration import calibrated
@@ -214,7 +214,7 @@ def run(arguments: argparse.Namespace) -> int:
         lattice=None if arguments.lattice is None else tuple(arguments.lattice),
     )
     lattices = scan_strain.measure_lattices(patterns, reader, options, progress=not arguments.quiet)
-    found = strain_map.strain_map(
+    found = mapping.strain_map(
         lattices,
         patterns.scan,
         region=region,

@@ -10,6 +10,7 @@ counts about as much in a weak disk as in a strong one.
 In torch, many patterns at once. Lattices (n, 3, 2) are those of `lattice`: origin, u, v in px.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -163,6 +164,16 @@ class _Patches:
         self.powers, self.slopes = (_monomials(scaled, d) for d in (degree, min(degree, 1)))
         self.terms = self.powers.shape[1] + len(self.neighbours) * (1 + self.slopes.shape[1]) + 1
 
+        self.free = self.counts.sum(-1) - self.terms - 2
+        self.known = (self.free > LEAST_FREE * self.counts.shape[-1]).double()
+
+    def part(self, chosen: torch.Tensor) -> "_Patches":
+        """The patches of some of the patterns."""
+        other = copy.copy(self)
+        for name in ("corner", "counts", "data", "free", "known"):
+            setattr(other, name, getattr(self, name)[chosen])
+        return other
+
     def shifted(self, places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The probe at places (n, disks, 2), and its derivatives along x and y: (n, disks, px)."""
         shift = places - self.corner
@@ -259,32 +270,37 @@ def refine(
     """
     lattice = start.double().clone()
     patches = _Patches(patterns, lattice, indices, probe, degree)
-    free = (patches.counts > 0).double().sum(-1) - patches.terms - 2
-    known = (free > LEAST_FREE * patches.counts.shape[-1]).double()
-    design = patches.design
-    reach = torch.linalg.norm(design, dim=1).amax()
-    done = torch.zeros(len(lattice), dtype=torch.bool)
+    reach = torch.linalg.norm(patches.design, dim=1).amax()
+    moving = torch.arange(len(lattice))
     for _ in range(ROUNDS):
-        squares, gradient, each = _solve(patches, lattice)
-        weight = known / (squares / free.clamp(min=1)).clamp(min=1e-30)
-        normal = _assembled(weight, design, each)
-        scores = torch.einsum("nd,dk,nda->ndka", weight, design, gradient).flatten(2)
-        scale = normal.diagonal(dim1=-2, dim2=-1)
-        inverse = torch.linalg.pinv(normal + torch.diag_embed(1e-9 * scale + 1e-12))
+        _, inverse, scores = _equations(patches.part(moving), lattice[moving])
         step = (inverse @ scores.sum(1)[..., None])[..., 0].unflatten(-1, (3, 2))
         moved = torch.linalg.norm(step, dim=-1).amax(-1) * reach
         # No farther at once than the patches reach.
-        step = step / moved.clamp(min=1)[:, None, None]
-        lattice = torch.where(done[:, None, None], lattice, lattice + step)
-        done |= moved < CONVERGED
-        if done.all():
+        lattice[moving] += step / moved.clamp(min=1)[:, None, None]
+        moving = moving[moved >= CONVERGED]
+        if not len(moving):
             break
+    squares, inverse, scores = _equations(patches, lattice)
     grouped = torch.einsum("gd,ndk->ngk", _groups(indices, start.mean(0)), scores)
     covariance = inverse @ (grouped.mT @ grouped) @ inverse
     covariance = covariance * GROUPS / (GROUPS - 3)
-    total = patches.data.square().sum(-1).sum(-1)
-    used = (known > 0).sum(-1)
-    return Refined(lattice, covariance, inverse, used, squares.sum(-1) / total, done)
+    settled = torch.ones(len(lattice), dtype=torch.bool)
+    settled[moving] = False
+    residual = squares.sum(-1) / patches.data.square().sum(-1).sum(-1)
+    return Refined(lattice, covariance, inverse, patches.known.sum(-1), residual, settled)
+
+
+def _equations(
+    patches: _Patches, lattice: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Squares (n, disks), the inverse normal matrices (n, 6, 6), each disk's pull (n, disks, 6)."""
+    squares, gradient, each = _solve(patches, lattice)
+    weight = patches.known / (squares / patches.free.clamp(min=1)).clamp(min=1e-30)
+    normal = _assembled(weight, patches.design, each)
+    pull = torch.einsum("nd,dk,nda->ndka", weight, patches.design, gradient).flatten(2)
+    scale = normal.diagonal(dim1=-2, dim2=-1)
+    return squares, torch.linalg.pinv(normal + torch.diag_embed(1e-9 * scale + 1e-12)), pull
 
 
 def curvature(

@@ -14,6 +14,14 @@ from latticework.analysis.diffraction import disks
 from latticework.analysis.diffraction.bragg import bragg_peaks
 from latticework.analysis.diffraction.lattice import find_lattice, fit_lattice
 from latticework.analysis.diffraction.scan_peaks import Reader
+from latticework.analysis.diffraction.strain_map import (
+    BLANK,
+    FEW,
+    MEASURED,
+    NOT_FINITE,
+    SATURATED,
+    UNSETTLED,
+)
 from latticework.datasets.read import PictureError
 from latticework.datasets.scans import Patterns, saturated_share
 from latticework.inference.network_grid import normalised
@@ -23,18 +31,6 @@ from latticework.inference.structure_factors import predict_batch
 BATCH = 16
 CHECKED = 6  # batches, evenly over the scan, in which the model of the disks is put to a test
 AVERAGED = 64  # patterns, evenly over the scan, whose mean shows the lattice
-# Why a position has no strain; the number is what a file holds.
-REASONS = (
-    "measured",
-    "pattern without signal",
-    "pattern not finite",
-    "pattern saturated",
-    "fewer than five peaks of a lattice",
-    "disks do not settle",
-    "disks do not fit",
-    "lattice not known to a per cent",
-)
-MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE = range(len(REASONS))
 VAGUE = 0.01
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0

@@ -1,6 +1,5 @@
-"""Lattices of a scan → maps of strain with their errors, and the files that hold them."""
+"""Maps of strain: what they hold, as a file, as a table and in words. In numpy alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,20 @@ import pandas as pd
 from scipy.ndimage import generic_filter
 
 from latticework import shards
-from latticework.analysis.diffraction.scan_strain import (
-    MEASURED,
-    REASONS,
-    UNFIT,
-    UNSURE,
-    VAGUE,
-    WORST,
-    Lattices,
+from latticework.analysis.diffraction.strain import COMPONENTS
+
+# Why a position has no strain; the number is what a file holds.
+REASONS = (
+    "measured",
+    "pattern without signal",
+    "pattern not finite",
+    "pattern saturated",
+    "fewer than five peaks of a lattice",
+    "disks do not settle",
+    "disks do not fit",
+    "lattice not known to a per cent",
 )
-from latticework.analysis.diffraction.strain import (
-    COMPONENTS,
-    Convention,
-    strain,
-    strain_covariance,
-)
-from latticework.datasets.read import PictureError
-from latticework.datasets.scans import rows_and_columns
+MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE = range(len(REASONS))
 
 
 @dataclass(frozen=True)
@@ -50,69 +46,6 @@ class StrainMap:
     def measured(self) -> np.ndarray:
         """Where there is a strain (y, x)."""
         return self.reason == MEASURED
-
-
-def reference_vectors(
-    vectors: np.ndarray, measured: np.ndarray, region: tuple[int, int, int, int] | None
-) -> np.ndarray:
-    """Median u and v (2, 2) of measured positions (y, x), all or those in a region.
-
-    `region` is x0, y0, x1, y1 in positions of the scan, the ends excluded. Raises PictureError for
-    one that has no measured position.
-    """
-    inside = measured.copy()
-    if region is not None:
-        x0, y0, x1, y1 = region
-        inside[:] = False
-        inside[y0:y1, x0:x1] = measured[y0:y1, x0:x1]
-    if not inside.any():
-        ny, nx = measured.shape
-        where = f"in the reference {region}" if region else "in the scan"
-        raise PictureError(
-            f"no position {where} could be measured; the scan has {nx} × {ny} positions, of which "
-            f"{int(measured.sum())} could"
-        )
-    return np.median(vectors[inside], axis=0)
-
-
-def relative_error(found: Lattices) -> np.ndarray:
-    """Error (n,) of the worse known vector over the shorter one's length; NaN where unknown."""
-    sigma = np.sqrt(np.diagonal(found.covariance[:, 2:, 2:], axis1=-2, axis2=-1)).max(axis=-1)
-    return sigma / np.linalg.norm(found.lattice[:, 1:], axis=-1).min(axis=-1)
-
-
-def strain_map(
-    found: Lattices,
-    scan: Sequence[int],
-    *,
-    region: tuple[int, int, int, int] | None = None,
-    angle: float = 0.0,
-    convention: Convention = "latticework",
-) -> StrainMap:
-    """The strain of all positions; `angle` (rad) from the detector's x axis to the strain's.
-
-    A position whose residual is far above the scan's median is not of this crystal, and one whose
-    vectors are not known to a per cent says nothing of strain: both are masked.
-    Raises PictureError where there is no reference.
-    """
-    shape = rows_and_columns(scan)
-    reason = found.reason.copy()
-    if (reason == MEASURED).any():
-        limit = WORST * np.median(found.residual[reason == MEASURED])
-        reason[(reason == MEASURED) & (found.residual > limit)] = UNFIT
-    reason[(reason == MEASURED) & (relative_error(found) > VAGUE)] = UNSURE
-    measured = (reason == MEASURED).reshape(shape)
-    lattice = found.lattice.reshape(*shape, 3, 2)
-    vectors = lattice[..., 1:, :]
-    reference = reference_vectors(vectors, measured, region)
-    values = np.full((*shape, 4), np.nan)
-    sigma = values.copy()
-    values[measured] = strain(vectors[measured], reference, angle, convention)
-    covariance = found.covariance.reshape(*shape, 6, 6)[measured][:, 2:, 2:]
-    errors = strain_covariance(vectors[measured], covariance, reference, angle)
-    sigma[measured] = np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
-    others = (a.reshape(shape) for a in (reason, found.peaks, found.indexed, found.residual))
-    return StrainMap(values, sigma, *others, lattice, reference)
 
 
 def scatter(values: np.ndarray) -> np.ndarray:
