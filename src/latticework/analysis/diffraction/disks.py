@@ -23,6 +23,7 @@ MOST_DISKS, MOST_OVERLAPPING = 100, 36
 ROUNDS = 30
 CONVERGED = 2e-3  # px of the outermost disk: a strain of 1e-5
 RIDGE = 1e-6
+LEAST_VARIANCE = 0.3  # of the pattern's usual one, added to every disk's
 FREE_EDGE = 0.75  # of a disk's edge: where more is covered, overlaps are modelled
 LEAST_FREE = 0.12  # of a patch's pixels, for a disk to count
 SECTORS = 6
@@ -296,7 +297,10 @@ def _equations(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Squares (n, disks), the inverse normal matrices (n, 6, 6), each disk's pull (n, disks, 6)."""
     squares, gradient, each = _solve(patches, lattice)
-    weight = patches.known / (squares / patches.free.clamp(min=1)).clamp(min=1e-30)
+    variance = squares / patches.free.clamp(min=1)
+    # The faintest disks of a pattern without noise would otherwise decide alone.
+    usual = variance.where(patches.known > 0, torch.nan).nanmedian(-1, keepdim=True).values
+    weight = patches.known / (variance + LEAST_VARIANCE * usual).clamp(min=1e-30)
     normal = _assembled(weight, patches.design, each)
     pull = torch.einsum("nd,dk,nda->ndka", weight, patches.design, gradient).flatten(2)
     scale = normal.diagonal(dim1=-2, dim2=-1)
