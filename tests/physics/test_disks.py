@@ -85,9 +85,10 @@ def test_one_sigma_holds_two_thirds(dose):
     many = torch.poisson((clean * dose / clean.sum()).expand(60, -1, -1), generator=generator)
     found = fitted(many, LATTICE.expand(60, -1, -1))
     sigma = found.covariance.diagonal(dim1=-2, dim2=-1).sqrt().reshape(-1, 3, 2)
-    # About their own mean: what noise alone does.
+    # About their own mean: what noise alone does, without what the interiors of the disks do, so
+    # that more than two thirds are inside where electrons are many.
     inside = ((found.lattice - found.lattice.mean(0)).abs() < sigma).double().mean()
-    assert 0.6 < inside < 0.9
+    assert 0.6 < inside < 0.95
     assert (found.lattice - LATTICE).square().mean() < 2 * sigma.square().mean()
 
 
