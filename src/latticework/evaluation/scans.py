@@ -24,7 +24,7 @@ from latticework.seeds import stream
 Arrays = Mapping[str, np.ndarray]
 # Of one position: lattice (3, 2) px and covariance (6, 6), or None where there is none.
 Measured = tuple[np.ndarray, np.ndarray] | None
-TUNED_ON = 6  # positions of a scan
+TUNED_ON = 6  # positions of each scan for tuning, evenly over it
 
 
 def read_scan(paths: Sequence[str | Path]) -> dict[str, np.ndarray]:

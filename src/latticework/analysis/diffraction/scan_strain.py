@@ -4,7 +4,7 @@ The workflow's rule and the command line measure by the same functions, in bound
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from latticework.inference.structure_factors import predict_batch
 BATCH = 16
 CHECKED = 6  # batches, evenly over the scan, in which the model of the disks is put to a test
 AVERAGED = 64  # patterns, evenly over the scan, whose mean shows the lattice
-VAGUE = 0.01
+VAGUE = 0.01  # relative: a lattice that is not known better says nothing of strain
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0
 OTHER_RADIUS = 0.15  # relative: a probe of another camera length
@@ -64,7 +64,6 @@ class Lattices:
     peaks: np.ndarray
     indexed: np.ndarray
     residual: np.ndarray
-    notes: list[str] = field(default_factory=list)
 
 
 def faults(patterns: np.ndarray) -> np.ndarray:
