@@ -285,7 +285,8 @@ def refine(
     squares, inverse, scores = _equations(patches, lattice)
     grouped = torch.einsum("gd,ndk->ngk", _groups(indices, start.mean(0)), scores)
     covariance = inverse @ (grouped.mT @ grouped) @ inverse
-    covariance = covariance * GROUPS / (GROUPS - 3)
+    # The usual correction for few groups (Liang and Zeger 1986, with G/(G − 1)).
+    covariance = covariance * GROUPS / (GROUPS - 1)
     settled = torch.ones(len(lattice), dtype=torch.bool)
     settled[moving] = False
     residual = squares.sum(-1) / patches.data.square().sum(-1).sum(-1)
