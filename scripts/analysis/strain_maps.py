@@ -28,7 +28,7 @@ def main(dataset: Path, sources: Path, weights: Path, maps: Path, table: Path) -
     reader, warnings = make_reader(weights, patterns.shape, calibration, threshold=0.05, samples=1)
     mean = scan_strain.average(patterns)
     warnings += scan_strain.probe_warnings(mean, calibration.probe)
-    lattices = scan_strain.measure_lattices(patterns, reader, scan_strain.Options())
+    lattices = scan_strain.measure_lattices(patterns, mean, reader, scan_strain.Options())
     found = mapping.strain_map(
         lattices,
         patterns.scan,

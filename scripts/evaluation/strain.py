@@ -14,10 +14,11 @@ from latticework.analysis.diffraction.scan_strain import (
     BATCH,
     MEASURED,
     Options,
+    average,
     measure_lattices,
     vacuum_probe,
 )
-from latticework.analysis.diffraction.strain import COMPONENTS, strain_covariance
+from latticework.analysis.diffraction.strain import COMPONENTS, strain_errors
 from latticework.datasets.scans import Patterns
 from latticework.evaluation.scans import exposed, read_scan, strain_table, true_lattice
 from latticework.inference.scan_calibration import Calibration
@@ -46,7 +47,7 @@ def main(
             reader, _ = make_reader(weights, patterns.shape, calibration, threshold=0.05, samples=1)
             vectors = arrays["reference"] / calibration.sampling
             options = Options(refine=refine, lattice=tuple(vectors.ravel()))
-            found = measure_lattices(patterns, reader, options)
+            found = measure_lattices(patterns, average(patterns), reader, options)
             measured = [
                 (lattice, covariance) if reason == MEASURED else None
                 for lattice, covariance, reason in zip(
@@ -81,8 +82,7 @@ def bounds(arrays: Mapping[str, np.ndarray], dose: float) -> dict[str, np.ndarra
             for part in (slice(i, i + BATCH) for i in range(0, len(truth), BATCH))
         ]
     )
-    errors = strain_covariance(truth, smallest[:, 2:, 2:], plain[1:])
-    sigma = np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
+    sigma = strain_errors(truth, smallest[:, 2:, 2:], plain[1:])
     return {f"bound_{name}": sigma[:, i] for i, name in enumerate(COMPONENTS)}
 
 

@@ -213,7 +213,9 @@ def run(arguments: argparse.Namespace) -> int:
         refine=not arguments.no_refine,
         lattice=None if arguments.lattice is None else tuple(arguments.lattice),
     )
-    lattices = scan_strain.measure_lattices(patterns, reader, options, progress=not arguments.quiet)
+    lattices = scan_strain.measure_lattices(
+        patterns, mean, reader, options, progress=not arguments.quiet
+    )
     found = mapping.strain_map(
         lattices,
         patterns.scan,

@@ -17,7 +17,7 @@ from latticework.analysis.diffraction.strain import (
     COMPONENTS,
     components,
     strain,
-    strain_covariance,
+    strain_errors,
 )
 from latticework.seeds import stream
 
@@ -123,8 +123,7 @@ def strain_table(
     table["settled"] = arrays["settled"]
     values, sigma = np.full((2, len(found), 4), np.nan)
     values[known] = strain(vectors[known], reference)
-    errors = strain_covariance(vectors[known], covariance[known], reference)
-    sigma[known] = np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
+    sigma[known] = strain_errors(vectors[known], covariance[known], reference)
     truths = {
         kind: components(f @ np.linalg.inv(np.median(f[inside], axis=0)))
         for kind, f in (("true", arrays["deformation"]), ("design", arrays["design_deformation"]))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latticework.shards import atomic
@@ -29,10 +30,9 @@ def save_peaks(path: str | Path, pattern: np.ndarray, peaks: pd.DataFrame) -> No
 
     The pattern is on a logarithmic scale; a circle's area is its structure factor.
     """
-    low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
     figure = Figure(figsize=(7, 7 * pattern.shape[0] / pattern.shape[1]), layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")
+    show_logarithm(axes, pattern)
     axes.scatter(
         peaks["x_px"],
         peaks["y_px"],
@@ -44,3 +44,9 @@ def save_peaks(path: str | Path, pattern: np.ndarray, peaks: pd.DataFrame) -> No
     axes.set_axis_off()
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
+
+
+def show_logarithm(axes: Axes, pattern: np.ndarray) -> None:
+    """Show a pattern (ky, kx) on a logarithmic scale of grey."""
+    low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
+    axes.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")

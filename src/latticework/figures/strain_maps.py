@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latticework.analysis.diffraction.strain_map import StrainMap, table
+from latticework.figures.overlay import show_logarithm
 from latticework.figures.style import (
     BLUE,
     GREEN,
@@ -75,9 +76,8 @@ def draw_strain(pattern: np.ndarray, found: StrainMap) -> Figure:
     return figure
 
 
-def _draw_pattern(ax, pattern: np.ndarray, found: StrainMap) -> None:
-    low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
-    ax.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")
+def _draw_pattern(ax: Axes, pattern: np.ndarray, found: StrainMap) -> None:
+    show_logarithm(ax, pattern)
     if not found.measured.any():
         return
     origin = np.nanmedian(found.lattice[found.measured][:, 0], axis=0)

@@ -63,12 +63,11 @@ def simulate_positions(
     grid = module.places(design)
     places = grid.reshape(-1, 2)[list(indices)]
     spectrum = aperture(s["gpts"], box, s["energy"], s["semiangle"], s["bullseye"])
-    spectrum = spectrum / np.sqrt((spectrum**2).sum())
     # The probe stands in the middle of the box: a phase ramp of half a box.
-    wave = np.fft.fftshift(np.fft.ifft2(spectrum))
+    wave = _normal(np.fft.fftshift(np.fft.ifft2(spectrum)))
     patterns = []
     with reproducible_fft():
-        vacuum = intensities(_normal(wave)[None], size, 1)[0]
+        vacuum = intensities(wave[None], size, 1)[0]
         for place in tqdm(places, desc=name, unit="position"):
             potential = abtem.Potential(
                 module.local_box(prepared, place, box),
@@ -78,7 +77,7 @@ def simulate_positions(
                 projection="infinite",
                 device=device,
             )
-            start = abtem.Waves(_normal(wave), energy=s["energy"], extent=(box, box))
+            start = abtem.Waves(wave.copy(), energy=s["energy"], extent=(box, box))
             if device == "gpu":
                 start = start.to_gpu()
             passed = start.multislice(_rounded(potential.build(lazy=False))).to_cpu().array

@@ -48,6 +48,16 @@ class Parameters(Section):
         (0.0, 0.0), description="Of the mistilt from x at the right and the left end, degrees."
     )
 
+    @property
+    def length(self) -> float:
+        """Of the whole stack, Å."""
+        return sum(layer.thickness for layer in self.layers)
+
+    @property
+    def cell(self) -> np.ndarray:
+        """Sides (3,) of the substrate's orthorhombic cell, Å."""
+        return self.lattice * np.array([1, np.sqrt(0.5), np.sqrt(0.5)])
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -64,12 +74,11 @@ class Sample:
 
 def prepare(design: Parameters, seed: int, name: str, reach: float) -> Sample:
     """The sample of a design, wide enough for boxes that reach `reach` Å beyond the scan."""
-    cell = design.lattice * np.array([1, np.sqrt(0.5), np.sqrt(0.5)])
+    cell = design.cell
     # A mistilted box leans over its own edge by the height times the tilt.
     lean = design.height * np.sin(np.radians(max(design.tilt)))
     margin = int(np.ceil((reach + lean) / cell.min())) + 2
-    length = sum(layer.thickness for layer in design.layers)
-    extent = np.array([length, (design.rows - 1) * design.row_step, design.height])
+    extent = np.array([design.length, (design.rows - 1) * design.row_step, design.height])
     # A layer under compression has more cells than its thickness has of the substrate's.
     count = np.ceil(1.1 * extent / cell).astype(int) + 2 * margin
     chance = stream(seed, f"{name}/sites").random((*count, 4), dtype=np.float32)
@@ -78,15 +87,14 @@ def prepare(design: Parameters, seed: int, name: str, reach: float) -> Sample:
 
 def places(design: Parameters) -> np.ndarray:
     """Positions (rows, positions, 2) of the probe, x and y in Å, half a step from the ends."""
-    length = sum(layer.thickness for layer in design.layers)
-    x = (np.arange(design.positions) + 0.5) * length / design.positions
+    x = (np.arange(design.positions) + 0.5) * design.length / design.positions
     y = np.arange(design.rows) * design.row_step
     return np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
 
 
 def mistilt(design: Parameters, x: float) -> np.ndarray:
     """Rotation (3, 3) of the crystal at x: a tilt towards an azimuth in the plane."""
-    left = 1 - x / sum(layer.thickness for layer in design.layers)
+    left = 1 - x / design.length
     tilt, azimuth = (np.radians(a + (b - a) * left) for a, b in (design.tilt, design.azimuth))
     return about(np.array([-np.sin(azimuth), np.cos(azimuth), 0.0]), tilt)
 
@@ -135,7 +143,7 @@ def local_box(sample: Sample, place: Sequence[float], side: float) -> Atoms:
     Interfaces within the box are in it, and lean with the crystal where it is mistilted.
     """
     design = sample.design
-    cell = design.lattice * np.array([1, np.sqrt(0.5), np.sqrt(0.5)])
+    cell = design.cell
     reach = side + design.height * np.sin(np.radians(max(design.tilt)))
     # Planes are at most a tenth of the substrate's distance away from where they would lie there.
     middle = np.array([np.interp(place[0], *_planes(design)[::-1]), place[1]]) / cell[:2]

@@ -4,8 +4,8 @@ Each disk is modelled as the vacuum probe, shifted to its place in the lattice, 
 of its own, on a constant of its own. The polynomial takes up what dynamical diffraction, mistilt
 and noise of the rocking curve do inside a disk; polynomial and constant are linear and eliminated
 (variable projection: Golub 1973, Kaufman 1975), and least squares over origin and two vectors is
-left. Intensities and probe are compressed by a power, a fourth root for instance: a disk's edge
-counts about as much in a weak disk as in a strong one.
+left. Intensities and probe are compressed by a power, the square root: noise is then the
+same everywhere, and weak disks count, too.
 
 In torch, many patterns at once. Lattices (n, 3, 2) are those of `lattice`: origin, u, v in px.
 """
@@ -59,7 +59,9 @@ class Refined:
     converged: torch.Tensor
 
 
-def make_probe(probe: torch.Tensor, centre: tuple[float, float], radius: float, power: float):
+def make_probe(
+    probe: torch.Tensor, centre: tuple[float, float], radius: float, power: float
+) -> Probe:
     """The `Probe` of a picture (ky, kx) whose disk has a centre (x, y) and a radius in px."""
     half = math.ceil(radius + MARGIN) + 6
     size = 2 * half + 1
@@ -90,6 +92,11 @@ def _cubic(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _spline_matrix(positions: torch.Tensor, size: int) -> torch.Tensor:
     return _cubic(positions[:, None] - torch.arange(size, dtype=positions.dtype))[0]
+
+
+def design_matrix(indices: torch.Tensor) -> torch.Tensor:
+    """Rows (1, h, k) for indices (m, 2): times a lattice (3, 2) it gives places (m, 2)."""
+    return torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
 
 
 def lattice_points(lattice: torch.Tensor, shape: tuple[int, int], border: float) -> torch.Tensor:
@@ -134,7 +141,7 @@ class _Patches:
     ):
         self.probe, (count, ny, nx) = probe, patterns.shape
         half = math.ceil(probe.radius + MARGIN)
-        self.design = torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
+        self.design = design_matrix(indices)
         places = self.design @ start
         self.corner = places.round()
         offset = torch.arange(-half, half + 1)

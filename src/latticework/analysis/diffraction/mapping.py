@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latticework.analysis.diffraction.scan_strain import VAGUE, WORST, Lattices
-from latticework.analysis.diffraction.strain import Convention, strain, strain_covariance
+from latticework.analysis.diffraction.strain import Convention, strain, strain_errors
 from latticework.analysis.diffraction.strain_map import MEASURED, UNFIT, UNSURE, StrainMap
 from latticework.datasets.read import PictureError
 from latticework.datasets.scans import rows_and_columns
@@ -68,7 +68,6 @@ def strain_map(
     sigma = values.copy()
     values[measured] = strain(vectors[measured], reference, angle, convention)
     covariance = found.covariance.reshape(*shape, 6, 6)[measured][:, 2:, 2:]
-    errors = strain_covariance(vectors[measured], covariance, reference, angle)
-    sigma[measured] = np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
+    sigma[measured] = strain_errors(vectors[measured], covariance, reference, angle)
     others = (a.reshape(shape) for a in (reason, found.peaks, found.indexed, found.residual))
     return StrainMap(values, sigma, *others, lattice, reference)

@@ -139,15 +139,17 @@ def probe_warnings(mean: np.ndarray, probe: np.ndarray) -> list[str]:
     ]
 
 
-def first_lattice(patterns: Patterns, reader: Reader, options: Options) -> np.ndarray:
-    """The scan's lattice (3, 2), px: of its mean pattern, or as the user gave it.
+def first_lattice(
+    patterns: Patterns, mean: np.ndarray, reader: Reader, options: Options
+) -> np.ndarray:
+    """The scan's lattice (3, 2), px: of its mean pattern (ky, kx), or as the user gave it.
 
     Raises PictureError where the mean pattern shows no lattice.
     """
     beam = np.array(reader.grid.beam)
     if options.lattice is not None:
         return np.vstack([beam, np.reshape(options.lattice, (2, 2))])
-    (places, weights), *_ = network_peaks(average(patterns)[None].astype(np.float32), reader)
+    (places, weights), *_ = network_peaks(mean[None].astype(np.float32), reader)
     central = np.argmin(np.linalg.norm(places - beam, axis=1)) if len(places) else 0
     found = find_lattice(places, weights, places[central]) if len(places) > 2 else None
     if found is None:
@@ -160,13 +162,21 @@ def first_lattice(patterns: Patterns, reader: Reader, options: Options) -> np.nd
 
 
 def measure_lattices(
-    patterns: Patterns, reader: Reader, options: Options, *, batch: int = BATCH, progress=True
+    patterns: Patterns,
+    mean: np.ndarray,
+    reader: Reader,
+    options: Options,
+    *,
+    batch: int = BATCH,
+    progress: bool = True,
 ) -> Lattices:
     """The lattice at every position of a scan, with a progress bar.
 
+    `mean` is its `average` (ky, kx).
+
     Raises PictureError where no lattice is found to begin with.
     """
-    base = first_lattice(patterns, reader, options)
+    base = first_lattice(patterns, mean, reader, options)
     count = len(patterns)
     found = Lattices(
         np.full((count, 3, 2), np.nan),
@@ -179,10 +189,9 @@ def measure_lattices(
     probe, indices = None, None
     if options.refine:
         probe = vacuum_probe(reader.probe, options.power)
-        mean = torch.from_numpy(average(patterns))
-        first = torch.from_numpy(base)
-        indices = disks.brightest_disks(mean, first, probe.radius)
-        best = disks.refine(mean[None], first[None], indices, probe)
+        whole, first = torch.from_numpy(mean), torch.from_numpy(base)
+        indices = disks.brightest_disks(whole, first, probe.radius)
+        best = disks.refine(whole[None], first[None], indices, probe)
         if best.converged.all():
             base = best.lattice[0].numpy()
     differences: list[tuple[np.ndarray, np.ndarray]] = []
@@ -254,8 +263,9 @@ def _measure(
             start[:] = torch.from_numpy(base)
         patterns = torch.from_numpy(read[chosen])
         refined = disks.refine(patterns, start, indices, probe, degree=options.degree)
-        design = torch.cat([torch.ones(len(indices), 1), indices], dim=1).double()
-        moved = torch.linalg.norm(design @ (refined.lattice - start), dim=-1).amax(-1)
+        moved = torch.linalg.norm(
+            disks.design_matrix(indices) @ (refined.lattice - start), dim=-1
+        ).amax(-1)
         settled = (refined.converged & (moved < FARTHEST * probe.radius)).numpy()
         reason[chosen[~settled]] = UNSETTLED
         if differences is not None and settled.any():

@@ -81,3 +81,11 @@ def strain_covariance(
             columns.append(components(turned(change, angle) + np.eye(2)))
     jacobian = np.stack(columns, axis=-1)
     return jacobian @ covariance @ np.swapaxes(jacobian, -1, -2)
+
+
+def strain_errors(
+    vectors: np.ndarray, covariance: np.ndarray, reference: np.ndarray, angle: float = 0.0
+) -> np.ndarray:
+    """Standard deviations (..., 4) of the components; parameters as `strain_covariance`."""
+    errors = strain_covariance(vectors, covariance, reference, angle)
+    return np.sqrt(np.diagonal(errors, axis1=-2, axis2=-1))
