@@ -122,6 +122,7 @@ def source(
             "normalisation_sigma": imaging.normalisation_sigma,
             "n_classes": 1 + len(recipe.classes),
             "series": imaging.series,
+            "foci": imaging.foci,
         },
     )
 
