@@ -1,7 +1,7 @@
 """The scan of a probe: where each pixel of an image was taken, and where atoms appear in it.
 
-A scan is a grid of any pixel and direction, sheared by drift, whose lines are shifted by flyback and
-jitter. Specimens are periodic, so a scan may go anywhere and be larger than the box.
+A scan is a grid of any pixel and direction, sheared by drift, whose lines are shifted by flyback
+and jitter. Specimens are periodic, so a scan may go anywhere and be larger than the box.
 """
 
 import math

@@ -1,8 +1,7 @@
 """Random scanning microscopes: turn sharp ADF images into training images with labels.
 
-Images are linear in the probe's intensity to the accuracy with which a residual aberration acts on a
-thin specimen: the sharp image's spectrum is multiplied by the ratio of the aberrated probe's transfer
-function to the perfect one's.
+What a residual aberration does to the sharp image of a thin specimen is a convolution, nearly: its
+spectrum is multiplied by the ratio of the aberrated probe's transfer to the perfect one's.
 """
 
 import itertools
@@ -30,8 +29,9 @@ AMORPHOUS = 0.6  # Å, RMS size of an atom of an amorphous layer as the probe se
 class ImageBank:
     """Sharp images of one study held in memory as spectra, with their atoms.
 
-    `spectra` complex64 (n, detectors, m, m) are Fourier coefficients at `frequencies` (m,) 1/Å along
-    both axes; `positions` float32 (n, atoms, 2) Å and `classes` int64 (n, atoms), 0 where padded.
+    `spectra` complex64 (n, detectors, m, m) are Fourier coefficients at `frequencies` (m,) 1/Å
+    along both axes; `positions` float32 (n, atoms, 2) Å and `classes` int64 (n, atoms), 0 where
+    padded.
     """
 
     spectra: torch.Tensor

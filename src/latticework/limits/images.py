@@ -105,8 +105,8 @@ def bounds(
 ) -> pd.DataFrame:
     """Bounds of a position in a material's reference crystal, in the evaluation's microscope.
 
-    `simulation`, `evaluation` and `imaging` are sections of a study of micrographs; for the table see
-    `limits.positions.position_bounds`.
+    `simulation`, `evaluation` and `imaging` are sections of a study of micrographs; for the table
+    see `limits.positions.position_bounds`.
     """
     return position_bounds(
         wave_maker(simulation),

@@ -1,8 +1,8 @@
 """Exact ADF images of thin specimens by their scattering matrix.
 
-A probe is a sum of plane waves, so what each plane wave of the aperture becomes in the specimen says
-what every probe becomes. For a specimen of one slice this needs no propagation at all: a plane wave
-scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then one small
+A probe is a sum of plane waves, so what each plane wave of the aperture becomes in the specimen
+says what every probe becomes. For a specimen of one slice this needs no propagation at all: a plane
+wave scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then one small
 Fourier transform over the aperture (the dark-field image of the reciprocal experiment), and an ADF
 image is the sum of their squares: no grid of probes, no window around a probe.
 """
@@ -213,8 +213,8 @@ def image(
     outermost = max(high for _, high in detectors.values()) * 1e-3 / wavelength
     if outermost > limit * 1.001:
         raise ValueError(
-            f"a potential of {parameters.sampling} Å a pixel scatters to {limit * wavelength * 1e3:.0f}"
-            f" mrad; a detector ends at {outermost * wavelength * 1e3:.0f}"
+            f"a potential of {parameters.sampling} Å a pixel scatters to "
+            f"{limit * wavelength * 1e3:.0f} mrad; a detector ends at {outermost * wavelength * 1e3:.0f}"
         )
     aperture = within(atoms, 0, semiangle * 1e-3 / wavelength)
     step = max(1, int(min(atoms.cell.lengths()[:2]) / parameters.window))

@@ -4,7 +4,7 @@ What is found are columns: a metal atom, or the one or two chalcogen atoms of a 
 Å, the square box is periodic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -72,8 +72,8 @@ def make_shard(
 
 def sites(
     rng: np.random.Generator, box: float, cells: tuple[int, int], mirrored: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of a layer: positions (n, 2), whether of metal, and each one's row of chalcogens.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of a layer: positions (n, 2), and whether of metal.
 
     A mirrored layer has a strip whose chalcogens stand on the other side of the metals; where
     columns of both grains meet, one stays.
@@ -87,10 +87,9 @@ def sites(
     chalcogen = metal + np.stack([np.zeros_like(side), side / 3], axis=1)
     points = np.concatenate([metal, chalcogen]) / cells * box % box
     is_metal = np.arange(len(points)) < len(metal)
-    row = np.concatenate([np.full(len(metal), -1), np.round(2 * metal[:, 1]).astype(int)])
-    twins = cKDTree(points % box, boxsize=box).query_pairs(NEAREST, output_type="ndarray")
+    twins = cKDTree(points, boxsize=box).query_pairs(NEAREST, output_type="ndarray")
     keep = ~np.isin(np.arange(len(points)), twins[:, 1])
-    return points[keep], is_metal[keep], row[keep]
+    return points[keep], is_metal[keep]
 
 
 def line_of(
@@ -156,7 +155,7 @@ def monolayer(
     host = str(rng.choice(hosts))
     metals = ("Mo", "W") if host.startswith("Mo") else ("W", "Mo")
     chalcogens = ("S", "Se") if host.endswith("S2") else ("Se", "S")
-    points, is_metal, _ = sites(rng, box, cells, bool(rng.random() < mirror))
+    points, is_metal = sites(rng, box, cells, bool(rng.random() < mirror))
     count = len(points)
     keep = np.ones(count, bool)
     if rng.random() < holed:
@@ -232,16 +231,20 @@ def finished(
     atoms.new_array("visible", layer & ~hidden)
     atoms.new_array("specimen", layer)
     atoms.new_array("column", column)
-    content = {
-        c: "".join(sorted(s for n, s in zip(number, symbols, strict=True) if n == c))
-        for c in set(number)
-    }
-    name = {"SS": "S2", "SeSe": "Se2", "SSe": "SSe"}
-    kind = [
-        CLASSES.index(name.get(content[c], content[c])) + 1 if c in content else 1 for c in column
-    ]
-    atoms.new_array("classes", np.array(kind, dtype=int))
+    # The class of an adatom, which is never a label, does not matter.
+    kind = class_numbers(number, symbols)
+    atoms.new_array("classes", np.array([kind.get(int(c), 1) for c in column], dtype=int))
     return atoms
+
+
+def class_numbers(number: Sequence[int], symbols: Sequence[str]) -> dict[int, int]:
+    """Class, from 1 on, of every column by what it holds; columns and elements of all atoms."""
+    content: dict[int, list[str]] = {}
+    for column, symbol in zip(number, symbols, strict=True):
+        content.setdefault(int(column), []).append(symbol)
+    pairs = {"SS": "S2", "SSe": "SSe", "SeSe": "Se2"}
+    named = {column: "".join(sorted(held)) for column, held in content.items()}
+    return {column: CLASSES.index(pairs.get(name, name)) + 1 for column, name in named.items()}
 
 
 def between(rng: np.random.Generator, limits: tuple[int, int]) -> int:

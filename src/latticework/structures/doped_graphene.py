@@ -269,7 +269,8 @@ def doped_graphene(
         Probabilities: see `Parameters`.
     grains, silicon, vacancies, rotations, holes, contamination
         Inclusive ranges of numbers: of grains; of places with silicon, each with one to
-        `largest_cluster` atoms; of vacancies and divacancies; of turned bonds; of holes; of patches.
+        `largest_cluster` atoms; of vacancies and divacancies; of turned bonds; of holes; of
+        patches.
     hole_radius, contamination_radius, contamination_thickness
         Uniform ranges, Å.
     contaminated

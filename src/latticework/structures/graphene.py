@@ -275,7 +275,7 @@ def contaminate(
 
 
 def on_sheet(sheet: np.ndarray, dirt: np.ndarray, box: float) -> Atoms:
-    """Carbon atoms of a sheet (n, 3) and of what lies on it (m, 3), in a cell with empty margins."""
+    """Carbon atoms of a sheet (n, 3) and of what lies on it (m, 3), with empty margins."""
     positions = np.concatenate([sheet, dirt])
     positions[:, 2] -= positions[:, 2].min() - MARGIN
     return Atoms(
