@@ -6,7 +6,7 @@ Lengths are in Å.
 import numpy as np
 from scipy.spatial import cKDTree
 
-from latticework.structures.outlines import Outline
+from latticework.structures.outlines import Outline, random_outline
 from latticework.structures.thinning import hard_core
 
 HARD_CORE = 1.3  # between amorphous atoms
@@ -63,3 +63,31 @@ def covering_thickness(
         sheet[:, :2] % box, reach, return_length=True
     )
     return near / (density * np.pi * reach**2)
+
+
+def contaminate(
+    rng: np.random.Generator,
+    box: float,
+    *,
+    contamination: tuple[int, int],
+    contamination_radius: tuple[float, float],
+    contamination_thickness: tuple[float, float],
+    contamination_density: float,
+    contamination_profile: tuple[float, float],
+    film: float = 0.0,
+    film_thickness: tuple[float, float] = (0.0, 0.0),
+    under: float = 0.0,
+) -> np.ndarray:
+    """Atoms (n, 3) of random amorphous patches and layers on a sheet: see `graphene`."""
+    patches = []
+    for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
+        outline = random_outline(rng, box, contamination_radius)
+        thickness = rng.uniform(*contamination_thickness)
+        profile = rng.uniform(*contamination_profile)
+        patches.append(
+            amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
+        )
+    if film and rng.random() < film:
+        thickness = rng.uniform(*film_thickness)
+        patches.append(amorphous_layer(rng, box, thickness, contamination_density))
+    return np.concatenate([np.empty((0, 3)), *(on_a_side(rng, patch, under) for patch in patches)])

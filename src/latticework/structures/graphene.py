@@ -16,17 +16,16 @@ from latticework.materials import Material
 from latticework.seeds import stream
 from latticework.shards import Array
 from latticework.structures import numbered
-from latticework.structures.amorphous import (
-    amorphous_layer,
-    amorphous_patch,
-    covering_thickness,
-    on_a_side,
-)
+from latticework.structures.amorphous import contaminate, covering_thickness
 from latticework.structures.displacements import choice, out_of_place, spread, waves
-from latticework.structures.outlines import random_outline
-from latticework.structures.sheets import area_outside, sitting_on_bonds, stages
+from latticework.structures.sheets import (
+    area_outside,
+    material_of,
+    on_sheet,
+    sitting_on_bonds,
+    stages,
+)
 
-MARGIN = 2.0  # of empty space along the beam
 CURVE = 200  # points on a hole's outline
 # A construction is shown by the first structure, of so many, that has all steps.
 TRIED = 100
@@ -102,13 +101,6 @@ def make_shard(
 def classes(parameters: Mapping[str, Any], material: Material) -> list[str]:
     """Names of the classes that a network is to tell apart: one, the element."""
     return material.elements[:1]
-
-
-def material_of(material: Material) -> dict[str, Any]:
-    """What a sheet takes from its material. Raises ValueError for one without bonds."""
-    if material.bonds is None:
-        raise ValueError(f"a sheet needs the bond length of its material; {material.name} has none")
-    return {"element": material.elements[0], "bond": material.bonds.length}
 
 
 def graphene(
@@ -222,30 +214,24 @@ def graphene(
     if missing := choice(rng, vacancies):
         flat = np.delete(flat, rng.choice(len(flat), missing, replace=False), axis=0)
 
-    patches = []
-    for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
-        outline = random_outline(rng, box, contamination_radius)
-        thickness = rng.uniform(*contamination_thickness)
-        profile = rng.uniform(*contamination_profile)
-        patches.append(
-            amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
-        )
-    if film and rng.random() < film:
-        thickness = rng.uniform(*film_thickness)
-        patches.append(amorphous_layer(rng, box, thickness, contamination_density))
-    dirt = np.concatenate([np.empty((0, 3)), *(on_a_side(rng, patch, under) for patch in patches)])
+    dirt = contaminate(
+        rng,
+        box,
+        contamination=contamination,
+        contamination_radius=contamination_radius,
+        contamination_thickness=contamination_thickness,
+        contamination_density=contamination_density,
+        contamination_profile=contamination_profile,
+        film=film,
+        film_thickness=film_thickness,
+        under=under,
+    )
     over = covering_thickness(flat, dirt, box, contamination_margin, contamination_density)
     visible = over <= hidden_thickness
     dirt = np.concatenate([dirt, lone])
-    positions = np.concatenate([flat, dirt])
-    positions[:, 2] -= positions[:, 2].min() - MARGIN
-    atoms = Atoms(
-        # Contamination is carbon, whatever the sheet is made of.
-        [element] * len(flat) + ["C"] * len(dirt),
-        positions=positions,
-        cell=(box, box, positions[:, 2].max() + MARGIN),
-        pbc=(True, True, False),
-    )
+    atoms = on_sheet(flat, dirt, box)
+    # Contamination is carbon, whatever the sheet is made of.
+    atoms.symbols[: len(flat)] = element
     atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
     atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
     atoms.info["pristine_area"] = area_outside(made.holes, box)

@@ -4,9 +4,12 @@ Lengths are in Å; the sheet is periodic in x and y.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from ase import Atoms
 
+from latticework.materials import Material
 from latticework.structures.outlines import Outline, random_outline
 from latticework.structures.voronoi import (
     crystal_seeds,
@@ -16,6 +19,7 @@ from latticework.structures.voronoi import (
     voronoi_network,
 )
 
+MARGIN = 2.0  # of empty space along the beam
 ADATOM_HEIGHT = 1.8  # of a carbon atom above the bridge site where it sits
 
 
@@ -100,3 +104,22 @@ def sitting_on_bonds(rng: np.random.Generator, made: Stages, count: int, box: fl
     start, end = made.positions[bonds[:, 0]], made.positions[bonds[:, 1]]
     middle = start + ((end - start + box / 2) % box - box / 2) / 2
     return np.column_stack([middle % box, np.full(count, ADATOM_HEIGHT)])
+
+
+def on_sheet(sheet: np.ndarray, dirt: np.ndarray, box: float) -> Atoms:
+    """Carbon atoms of a sheet (n, 3) and of what lies on it (m, 3), with empty margins."""
+    positions = np.concatenate([sheet, dirt])
+    positions[:, 2] -= positions[:, 2].min() - MARGIN
+    return Atoms(
+        ["C"] * len(positions),
+        positions=positions,
+        cell=(box, box, positions[:, 2].max() + MARGIN),
+        pbc=(True, True, False),
+    )
+
+
+def material_of(material: Material) -> dict[str, Any]:
+    """What a sheet takes from its material. Raises ValueError for one without bonds."""
+    if material.bonds is None:
+        raise ValueError(f"a sheet needs the bond length of its material; {material.name} has none")
+    return {"element": material.elements[0], "bond": material.bonds.length}
