@@ -85,6 +85,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
     )
     predict.add_argument(
+        "--image",
+        metavar="NAME|NUMBER",
+        help="which image of a file that has several (default: the best; it is said which)",
+    )
+    predict.add_argument(
         "--scale-region",
         type=int,
         nargs=4,
@@ -99,6 +104,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     predict.add_argument(
         "--overlay", type=Path, metavar="PNG", help="also draw the atoms on the first frame"
+    )
+    predict.add_argument(
+"--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
     )
     predict.add_argument(
         "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
@@ -156,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_outputs(
         [*arguments.images, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay},
+        {"-o": arguments.output, "--overlay": arguments.overlay, "--mask": arguments.mask},
     )
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.reading import predict_files
@@ -175,8 +183,11 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         pixel_size=arguments.pixel_size,
         scale_region=arguments.scale_region,
+        image=arguments.image,
         progress=not arguments.quiet,
     )
+    for note in found.notes:
+        print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     write_csv(arguments.output, found.atoms)
@@ -190,4 +201,9 @@ def run(arguments: argparse.Namespace) -> int:
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.mask:
+        from latticework.figures.overlay import save_mask
+
+        masked = save_mask(arguments.mask, found.frames[0], found.mask)
+        print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0

@@ -93,6 +93,11 @@ def chosen(
     elif network is not None:
         raise InputError(f"--network {network}: chooses published weights; leave out --weights")
     card = card_of(path)
+    if study is not None and card.get("study", study) != study:
+        raise InputError(
+            f"{path}: are weights of the study '{card['study']}', not of '{study}'; give "
+            f"--study {card['study']}, or other weights"
+        )
     if reads_patterns(card) != patterns:
         what, command = ("images", "predict") if patterns else ("diffraction patterns", "peaks")
         raise InputError(f"{path} reads {what}: use latticework {command}")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from latticework.datasets.read import SMALLEST_SIDE, PictureError, open_lazily, to_angstrom
+from latticework.datasets.read import SMALLEST_SIDE, PictureError, open_lazily
+from latticework.datasets.units import reciprocal_angstrom
 
 # 1/Å: the range of pixels at which disks can be told apart.
 PLAUSIBLE_STEP = (1e-4, 0.5)
@@ -97,19 +98,6 @@ def rows_and_columns(scan: Sequence[int]) -> tuple[int, int]:
     if len(scan) > 2:
         raise PictureError(f"a scan of {len(scan)} dimensions; expected a line or a plane")
     return tuple([1] * (2 - len(scan)) + list(scan))
-
-
-def reciprocal_angstrom(value: float, unit: str | None) -> float | None:
-    """A reciprocal length in 1/Å, or None if the unit is not one."""
-    plain = (unit or "").replace("$", "").replace("{", "").replace("}", "").replace(" ", "")
-    if plain.startswith("1/"):
-        length = plain[2:]
-    elif plain.endswith("^-1"):
-        length = plain[:-3]
-    else:
-        return None
-    length = to_angstrom(1.0, length)
-    return None if length is None else float(value) / length
 
 
 def read_patterns(path: str | Path) -> Patterns:
