@@ -106,7 +106,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--overlay", type=Path, metavar="PNG", help="also draw the atoms on the first frame"
     )
     predict.add_argument(
-"--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
+        "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
     )
     predict.add_argument(
         "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"

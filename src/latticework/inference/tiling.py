@@ -141,7 +141,9 @@ def _intervals(
     count = max(1, -(-(length - overlap) // (tile - overlap)))
     tile = -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple
     # On the grid, and spread evenly; the first starts at the border and the last ends there.
-    starts = [(length - tile) * n // (max(count - 1, 1) * multiple) * multiple for n in range(count)]
+    starts = [
+        (length - tile) * n // (max(count - 1, 1) * multiple) * multiple for n in range(count)
+    ]
     # Neighbours share out their overlap in the middle.
     seams = [(b + a + tile) // 2 for a, b in pairwise(starts)]
     edges = [0, *seams, length]
