@@ -68,9 +68,7 @@ class AtomSet:
 
     def atoms(self) -> Self:
         """Only what counts as atoms."""
-        return type(self)(
-            *(getattr(self, name)[self.found] for name in self.__dataclass_fields__)
-        )
+        return type(self)(*(getattr(self, name)[self.found] for name in self.__dataclass_fields__))
 
     def nearer(self, pairs: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
         """Probability (pairs,) that the atoms of each of the `pairs` (pairs, 2) are nearer than a

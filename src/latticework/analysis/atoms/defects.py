@@ -80,8 +80,8 @@ def defect_table(defects: Sequence[Defect], sampling: float, frame: int = 0) -> 
 
 
 def counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Number of the defects of each name, the most frequent first: name, count, expected (the sum of
-    their confidences)."""
+    """Defects of each name, the most frequent first: name, count, and the expected number, which is
+    the sum of their confidences."""
     grouped = table.groupby("name", sort=True)["confidence"].agg(["size", "sum"])
     grouped = grouped.sort_values("size", ascending=False, kind="stable").reset_index()
     return grouped.set_axis(["name", "count", "expected"], axis=1)

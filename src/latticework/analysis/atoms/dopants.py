@@ -1,4 +1,4 @@
-"""Defects by foreign atoms: what is bonded together through dopants, named as Si2C5 (Ziatdinov 2018).
+"""Defects by foreign atoms: what is bonded together through dopants, as Si2C5 (Ziatdinov 2018).
 
 The bond graph has the longest bonds of each pair of classes; bonds without a dopant are dropped; a
 dopant with more bonds than its chemistry allows loses the longest ones to the host. What then hangs
@@ -122,7 +122,8 @@ def _doubtful_pairs(found: AtomSet, atoms: AtomSet, material: Material) -> dict[
     if not dopants:
         return near
     for dopant, others in zip(
-        dopants, cKDTree(atoms.positions).query_ball_point(atoms.positions[dopants], reach),
+        dopants,
+        cKDTree(atoms.positions).query_ball_point(atoms.positions[dopants], reach),
         strict=True,
     ):
         others = [other for other in others if other != dopant]

@@ -1,335 +1,227 @@
-"""Columns as Gaussians: a likelihood fit of all of them together, started from a network's atoms.
+"""Refinement of a STEM picture: its columns fitted as Gaussians, tile by tile.
 
-The image is the sum of a Gaussian for each column and a background that varies slowly; columns of a
-class share a width, which is the probe's (De Backer 2016, StatSTEM). Neighbours that overlap are
-fitted together, so that none draws another. The noise is estimated as well: its variance is a + b ×
-the mean, read-out and counting noise of whatever gain, which makes the weighted fit the likelihood's.
-
-A large image is fitted tile by tile; each tile has a margin whose columns are fitted with it and
-belong to its neighbours.
+Each tile has a margin, whose columns are fitted with it and belong to its neighbours.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+import pandas as pd
+from scipy.spatial import cKDTree
+from tqdm import tqdm
 
-# px: a column's pixels are those within so many widths of it.
-REACH = 3.5
-# Most steps of a round. A round ends when a step takes off less than this share of the weighted
-# square of the residual; before each but the first the noise is estimated anew.
-STEPS, ROUNDS = 30, (1e-4, 1e-6, 1e-7)
-# Largest step of a position, in widths, and of the logarithm of a width.
-MOST_SHIFT, MOST_WIDTH = 0.4, 0.2
-# Widths to start from, as shares of the distance to the nearest column.
-FIRST_WIDTHS = (0.15, 0.22, 0.32, 0.45)
-# Draws of white noise that say how much of correlated noise the fit takes up.
-DRAWS = 4
-# Of the range of the model: the least mean that the variance of the noise is computed for.
-LEAST_MEAN = 0.02
+from latticework.analysis.atoms.column_fit import ColumnFit, fit_columns
+from latticework.analysis.atoms.refined import Refined
+from latticework.materials import Material
+
+# Columns of a tile, without its margin; the margin in distances to the nearest column.
+TILE_COLUMNS, MARGIN = 120, 1.8
+# Fewest columns of a class that may have a width of their own.
+OWN_WIDTH = 12
+# Distance of the background's nodes, in distances to the nearest column.
+SMOOTH = 5.0
+# A column that ends farther from its start than this share of the distance to its nearest, or that
+# is fainter than so many standard deviations, was not refined.
+LOST, FAINT = 0.6, 2.0
 
 
 @dataclass(frozen=True)
-class ColumnFit:
-    """Gaussian columns fitted to a tile.
+class Tile:
+    """Part of a picture: its rows and columns, and those that are not its margin (slices)."""
 
-    Parameters
-    ----------
-    positions, sigma
-        (n, 2), x and y in px of the tile, and their standard deviations.
-    heights, sigma_heights
-        (n,), in units of the image.
-    widths, sigma_widths
-        (groups,), standard deviation of the Gaussian of each group of columns, px.
-    model
-        (ny, nx), fitted image.
-    noise
-        Variance of the noise at mean 0, and its increase with the mean: a, b.
-    correlation
-        (2,), how much correlated noise, the residual's, widens the errors of x and y.
-    """
+    rows: slice
+    columns: slice
+    own_rows: slice
+    own_columns: slice
 
-    positions: np.ndarray
-    sigma: np.ndarray
-    heights: np.ndarray
-    sigma_heights: np.ndarray
-    widths: np.ndarray
-    sigma_widths: np.ndarray
-    model: np.ndarray
-    noise: tuple[float, float]
-    correlation: np.ndarray
+    def holds(self, positions: np.ndarray, *, own: bool) -> np.ndarray:
+        """Mask (n,) of the positions (n, 2) in px, x and y, in it or in what is not its margin."""
+        rows, columns = (self.own_rows, self.own_columns) if own else (self.rows, self.columns)
+        x, y = np.floor(positions + 0.5).T
+        return (x >= columns.start) & (x < columns.stop) & (y >= rows.start) & (y < rows.stop)
 
 
-@dataclass
-class _State:
-    """Parameters of a tile: columns (n, 3) of x, y, height; logarithms of the widths; background."""
-
-    columns: np.ndarray
-    widths: np.ndarray
-    background: np.ndarray
-
-    def moved(self, step: np.ndarray) -> "_State":
-        """After a step (parameters,), cut where it is too long to trust a linear model."""
-        count, groups = self.columns.size, len(self.widths)
-        columns = step[:count].reshape(-1, 3).copy()
-        most = MOST_SHIFT * np.exp(self.widths.min())
-        columns[:, :2] = np.clip(columns[:, :2], -most, most)
-        widths = np.clip(step[count : count + groups], -MOST_WIDTH, MOST_WIDTH)
-        return _State(
-            self.columns + columns, self.widths + widths, self.background + step[count + groups :]
-        )
+def tiles(shape: tuple[int, int], count: int, margin: float) -> Iterator[Tile]:
+    """Tiles of a picture with `count` columns, of `TILE_COLUMNS` each and a margin in px more."""
+    side = np.sqrt(shape[0] * shape[1] * TILE_COLUMNS / max(count, 1))
+    edges = [np.linspace(0, size, max(round(size / side), 1) + 1).astype(int) for size in shape]
+    wide = int(np.ceil(margin))
+    for top, bottom in zip(edges[0][:-1], edges[0][1:], strict=True):
+        for left, right in zip(edges[1][:-1], edges[1][1:], strict=True):
+            yield Tile(
+                slice(max(top - wide, 0), min(bottom + wide, shape[0])),
+                slice(max(left - wide, 0), min(right + wide, shape[1])),
+                slice(top, bottom),
+                slice(left, right),
+            )
 
 
-def background_basis(shape: tuple[int, int], spacing: float) -> sparse.csr_array:
-    """Bilinear functions (pixels, nodes) on a grid of nodes nearly `spacing` px apart."""
-    axes = []
-    for size in shape:
-        nodes = max(round(size / spacing), 0) + 1
-        place = np.arange(size) / max(size - 1, 1) * (nodes - 1)
-        low = np.minimum(place.astype(int), max(nodes - 2, 0))
-        part = place - low
-        rows = np.arange(size)
-        high = np.minimum(low + 1, nodes - 1)
-        entries = (np.concatenate([1 - part, part]), (np.tile(rows, 2), np.concatenate([low, high])))
-        axes.append(sparse.csr_array(entries, shape=(size, nodes)))
-    return sparse.csr_array(sparse.kron(*axes))
-
-
-def _gaussians(
-    state: _State, group: np.ndarray, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the pixels of each column, of the column, offsets from it, and the Gaussian there.
-
-    All (pixels of all columns,): pixel, column, x and y in px from the column, and its unit Gaussian.
-    """
-    width = np.exp(state.widths)[group]
-    reach = int(np.ceil(REACH * width.max()))
-    around = np.arange(-reach, reach + 1)
-    centre = np.rint(state.columns[:, :2]).astype(int)
-    x = centre[:, 0, None, None] + around[None, None, :]
-    y = centre[:, 1, None, None] + around[None, :, None]
-    x, y = np.broadcast_arrays(x, y)
-    dx, dy = x - state.columns[:, 0, None, None], y - state.columns[:, 1, None, None]
-    square = dx**2 + dy**2
-    near = square <= (REACH * width[:, None, None]) ** 2
-    near &= (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
-    column = np.nonzero(near)[0]
-    value = np.exp(-0.5 * square[near] / width[column] ** 2)
-    return (y * shape[1] + x)[near], column, dx[near], dy[near], value
-
-
-def _image(
-    state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
-) -> np.ndarray:
-    """The model (pixels,)."""
-    pixel, column, _, _, value = _gaussians(state, group, shape)
-    columns = np.bincount(pixel, state.columns[column, 2] * value, minlength=shape[0] * shape[1])
-    return columns + basis @ state.background
-
-
-def _jacobian(
-    state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
-) -> sparse.csr_array:
-    """Derivatives (pixels, parameters) of the model: x, y, height of each column; widths; nodes."""
-    pixel, column, dx, dy, value = _gaussians(state, group, shape)
-    height, count = state.columns[:, 2], len(state.columns)
-    square = np.exp(-2 * state.widths)[group][column]
-    slope = height[column] * value * square
-    data = [slope * dx, slope * dy, value, slope * (dx**2 + dy**2)]
-    place = [3 * column, 3 * column + 1, 3 * column + 2, 3 * count + group[column]]
-    own = sparse.csr_array(
-        (np.concatenate(data), (np.tile(pixel, 4), np.concatenate(place))),
-        shape=(shape[0] * shape[1], 3 * count + len(state.widths)),
-    )
-    return sparse.csr_array(sparse.hstack([own, basis]))
-
-
-def noise_of(model: np.ndarray, residual: np.ndarray) -> tuple[float, float]:
-    """Variance of the noise at mean 0, and its increase with the mean (both ≥ 0): a, b.
-
-    The squares of the residual against the model (pixels,), each weighed by its own error, which is
-    the variance itself; in three rounds.
-    """
-    square = residual**2
-    variance = np.full_like(model, max(square.mean(), np.finfo(float).tiny))
-    for _ in range(3):
-        weight = 1 / variance**2
-        design = np.column_stack([np.ones_like(model), model])
-        normal = design.T @ (design * weight[:, None])
-        right = design.T @ (square * weight)
-        a, b = np.linalg.lstsq(normal, right, rcond=None)[0]
-        if b < 0:
-            a, b = np.sum(square * weight) / np.sum(weight), 0.0
-        elif a < 0:
-            positive = np.maximum(model, 0)
-            a, b = 0.0, np.sum(square * positive * weight) / np.sum(positive**2 * weight)
-        variance = variance_of(model, (a, b))
-    return float(a), float(b)
-
-
-def variance_of(model: np.ndarray, noise: tuple[float, float]) -> np.ndarray:
-    """Variance of the noise at each pixel of a model."""
-    least = model.min() + LEAST_MEAN * np.ptp(model)
-    variance = noise[0] + noise[1] * np.maximum(model, least)
-    return np.maximum(variance, max(1e-6 * variance.max(), np.finfo(float).tiny))
-
-
-def _descend(
+def refine(
     image: np.ndarray,
-    state: _State,
-    group: np.ndarray,
-    basis: sparse.csr_array,
-    weight: np.ndarray,
-    shape: tuple[int, int],
-    small: float,
-) -> _State:
-    """Levenberg-Marquardt steps from a state to the least weighted square of image (pixels,)."""
-    damping = 1e-3
-    residual = image - _image(state, group, basis, shape)
-    cost = np.sum(weight * residual**2)
-    for _ in range(STEPS):
-        jacobian = _jacobian(state, group, basis, shape)
-        weighted = jacobian.multiply(weight[:, None]).tocsr()
-        normal = (jacobian.T @ weighted).toarray()
-        right = weighted.T @ residual
-        scale = np.diag(normal).copy()
-        scale[scale <= 0] = 1.0
-        for _ in range(8):
-            damped = normal + np.diag(damping * scale)
-            step = linalg.solve(damped, right, assume_a="sym", check_finite=False)
-            tried = state.moved(step)
-            left = image - _image(tried, group, basis, shape)
-            new = np.sum(weight * left**2)
-            if np.isfinite(new) and new <= cost:
-                break
-            damping *= 10
-        else:
-            return state
-        less = cost - new
-        state, residual, cost, damping = tried, left, new, damping / 10
-        if less <= small * cost:
-            break
-    return state
+    atoms: pd.DataFrame,
+    sampling: float,
+    card: Mapping[str, Any] | None,
+    material: Material | None,
+    *,
+    progress: bool = False,
+) -> Refined:
+    """Fit all columns of a picture by the likelihood of Gaussians: see `Refined`.
 
+    Beyond its columns the table has height and sigma_height in units of the image's mean, and the
+    scattering cross-section (the volume under a column's Gaussian, as its height times Å²) with its
+    standard deviation: cross_section, sigma_cross_section. `card` and `material` are not used: the
+    probe is fitted, and where the columns start is all that is known of the lattice.
 
-def fit_columns(
-    image: np.ndarray, positions: np.ndarray, group: np.ndarray, *, nearest: float, smooth: float
-) -> ColumnFit:
-    """Fit a Gaussian to every column of a tile, together with the background and the noise.
-
-    Parameters
-    ----------
-    image
-        (ny, nx), of any scale.
-    positions
-        (n ≥ 1, 2), x and y in px where columns are to be found; they may lie a little outside.
-    group
-        (n,), number of the group, from 0, with which each column shares its width.
-    nearest
-        Usual distance of a column from the nearest one, px.
-    smooth
-        Distance of the nodes of the background, px; infinite for a constant.
+    Raises ValueError for an image that holds no numbers.
     """
-    shape, flat = image.shape, image.ravel().astype(float)
-    basis = background_basis(shape, smooth)
-    state = _first_state(flat, np.asarray(positions, dtype=float), group, basis, shape, nearest)
-    weight = np.full(flat.size, 1 / max(flat.var(), np.finfo(float).tiny))
-    noise = (0.0, 0.0)
-    for small in ROUNDS:
-        state = _descend(flat, state, group, basis, weight, shape, small)
-        model = _image(state, group, basis, shape)
-        noise = noise_of(model, flat - model)
-        weight = 1 / variance_of(model, noise)
-    return _with_errors(flat, state, group, basis, weight, shape, noise)
-
-
-def _first_state(
-    image: np.ndarray,
-    positions: np.ndarray,
-    group: np.ndarray,
-    basis: sparse.csr_array,
-    shape: tuple[int, int],
-    nearest: float,
-) -> _State:
-    """The width, of a few, with which heights and a background alone leave the least residual."""
-    best, chosen = np.inf, None
-    count, groups = len(positions), int(group.max()) + 1
-    for share in FIRST_WIDTHS:
-        columns = np.column_stack([positions, np.ones(count)])
-        widths = np.full(groups, np.log(max(share * nearest, 0.5)))
-        state = _State(columns, widths, np.zeros(basis.shape[1]))
-        pixel, column, _, _, value = _gaussians(state, group, shape)
-        heights = sparse.csr_array((value, (pixel, column)), shape=(image.size, count))
-        design = sparse.csr_array(sparse.hstack([heights, basis]))
-        normal = (design.T @ design).toarray()
-        normal[np.diag_indices_from(normal)] += 1e-6 * max(np.diag(normal).max(), 1e-30)
-        found = linalg.solve(normal, design.T @ image, assume_a="pos", check_finite=False)
-        left = np.sum((image - design @ found) ** 2)
-        if left < best:
-            columns = np.column_stack([positions, found[:count]])
-            best, chosen = left, _State(columns, widths, found[count:])
-    return chosen
-
-
-def _with_errors(
-    image: np.ndarray,
-    state: _State,
-    group: np.ndarray,
-    basis: sparse.csr_array,
-    weight: np.ndarray,
-    shape: tuple[int, int],
-    noise: tuple[float, float],
-) -> ColumnFit:
-    """The fit with the errors that the curvature of its likelihood gives."""
-    count, groups = len(state.columns), len(state.widths)
-    model = _image(state, group, basis, shape)
-    jacobian = _jacobian(state, group, basis, shape)
-    white = jacobian.multiply(np.sqrt(weight)[:, None]).tocsr()
-    normal = (white.T @ white).toarray()
-    scale = np.sqrt(np.maximum(np.diag(normal), np.finfo(float).tiny))
-    covariance = linalg.pinvh(normal / np.outer(scale, scale)) / np.outer(scale, scale)
-    variance = np.maximum(np.diag(covariance), 0)
-    columns = np.sqrt(variance[: 3 * count]).reshape(-1, 3)
-    widths = np.exp(state.widths)
-    factor = _correlation((image - model) * np.sqrt(weight), white, covariance, widths, shape)
-    return ColumnFit(
-        positions=state.columns[:, :2],
-        sigma=columns[:, :2] * factor,
-        heights=state.columns[:, 2],
-        sigma_heights=columns[:, 2] * factor.mean(),
-        widths=widths,
-        sigma_widths=widths * np.sqrt(variance[3 * count : 3 * count + groups]),
-        model=model.reshape(shape),
-        noise=noise,
-        correlation=factor,
+    image = np.asarray(image, dtype=float)
+    if not np.isfinite(image).all():
+        raise ValueError("the image has pixels that are no numbers; they cannot be fitted")
+    scale = abs(image.mean()) or 1.0
+    start = _start(atoms, sampling)
+    fitted = np.full((len(atoms), 8), np.nan)
+    model = np.full(image.shape, np.nan)
+    widths: dict[str, list[tuple[float, float, int]]] = {}
+    noises = []
+    inside = _inside(start, image.shape)
+    if inside.sum():
+        nearest = _nearest(start[inside], image.shape)
+        parts = list(tiles(image.shape, int(inside.sum()), MARGIN * nearest))
+        for tile in tqdm(parts, desc="refining", unit="tile", disable=not progress):
+            here = inside & tile.holds(start, own=False)
+            own = tile.holds(start[here], own=True)
+            if not own.any():
+                continue
+            names, group = _groups(atoms["class"].to_numpy(dtype=object)[here])
+            corner = np.array([tile.columns.start, tile.rows.start])
+            fit = fit_columns(
+                image[tile.rows, tile.columns] / scale,
+                start[here] - corner,
+                group,
+                nearest=nearest,
+                smooth=SMOOTH * nearest,
+            )
+            fitted[np.flatnonzero(here)[own]] = _values(fit, group, corner, sampling)[own]
+            _place(model, fit.model, tile)
+            for name, width, sigma in zip(names, fit.widths, fit.sigma_widths, strict=True):
+                widths.setdefault(name, []).append((width, sigma, int(own.sum())))
+            noises.append(fit.noise)
+        _forget_lost(fitted, start, nearest)
+    return Refined(
+        atoms=_table(atoms, fitted, sampling),
+        model=model,
+        residual=image / scale - model,
+        parameters=_parameters(widths, noises, sampling),
+        warnings=_warnings(fitted, inside),
     )
 
 
-def _correlation(
-    residual: np.ndarray,
-    white: sparse.csr_array,
-    covariance: np.ndarray,
-    widths: np.ndarray,
-    shape: tuple[int, int],
-) -> np.ndarray:
-    """How much wider than by white noise the errors of x and y (2,) are, at least 1.
+def _start(atoms: pd.DataFrame, sampling: float) -> np.ndarray:
+    """Where the columns start (n, 2), px."""
+    if {"x_px", "y_px"} <= set(atoms):
+        return atoms[["x_px", "y_px"]].to_numpy(dtype=float).reshape(-1, 2)
+    return atoms[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float).reshape(-1, 2) / sampling
 
-    Noise that is correlated, by a scan or by resampling, has more power at the frequencies of a
-    column's derivative than elsewhere. The residual shows how much, less what the fit took up: white
-    noise from which the same fit has been taken is the measure.
+
+def _inside(positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Mask (n,) of the positions (n, 2) in px on a picture."""
+    return ((positions > -0.5) & (positions < np.array(shape[::-1]) - 0.5)).all(axis=1)
+
+
+def _nearest(positions: np.ndarray, shape: tuple[int, int]) -> float:
+    """Usual distance of a column from its nearest, px; of a single one, a fifth of the picture."""
+    if len(positions) < 2:
+        return min(shape) / 5
+    return float(np.median(cKDTree(positions).query(positions, k=2)[0][:, 1]))
+
+
+def _groups(classes: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Names of the groups that share a width, and the group (n,) of each column.
+
+    A class with too few columns joins the most frequent one.
     """
-    rng = np.random.default_rng(0)
-    ky, kx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
-    square = (2 * np.pi * np.median(widths)) ** 2 * (kx**2 + ky**2)
-    envelope = np.exp(-square)
-    filters = np.stack([kx**2 * envelope, ky**2 * envelope])
+    names, counts = np.unique(classes.astype(str), return_counts=True)
+    frequent = [str(name) for name in names[counts >= OWN_WIDTH]]
+    common = str(names[counts.argmax()])
+    groups = frequent or [common]
+    place = {name: groups.index(name if name in groups else common) for name in map(str, names)}
+    return groups, np.array([place[name] for name in classes.astype(str)])
 
-    def share(values: np.ndarray) -> np.ndarray:
-        power = np.abs(np.fft.rfft2(values.reshape(shape))) ** 2
-        return (filters * power).sum(axis=(1, 2)) / power.mean()
 
-    drawn = np.zeros(2)
-    for _ in range(DRAWS):
-        noise = rng.standard_normal(residual.size)
-        drawn += share(noise - white @ (covariance @ (white.T @ noise))) / DRAWS
-    return np.sqrt(np.maximum(share(residual) / np.maximum(drawn, np.finfo(float).tiny), 1.0))
+def _values(fit: ColumnFit, group: np.ndarray, corner: np.ndarray, sampling: float) -> np.ndarray:
+    """Per column x, y (px of the picture), their errors, height, error, cross-section, error."""
+    area = 2 * np.pi * (fit.widths[group] * sampling) ** 2
+    relative = 2 * (fit.sigma_widths / fit.widths)[group]
+    cross = fit.heights * area
+    error = np.hypot(fit.sigma_heights * area, cross * relative)
+    return np.column_stack(
+        [fit.positions + corner, fit.sigma, fit.heights, fit.sigma_heights, cross, error]
+    )
+
+
+def _place(model: np.ndarray, part: np.ndarray, tile: Tile) -> None:
+    """Put what is not margin of a tile's model in its place."""
+    top, left = tile.own_rows.start - tile.rows.start, tile.own_columns.start - tile.columns.start
+    target = model[tile.own_rows, tile.own_columns]
+    target[:] = part[top : top + target.shape[0], left : left + target.shape[1]]
+
+
+def _forget_lost(fitted: np.ndarray, start: np.ndarray, nearest: float) -> None:
+    """Take back what was fitted to columns that went astray or are not there."""
+    moved = np.linalg.norm(fitted[:, :2] - start, axis=1)
+    lost = (moved > LOST * nearest) | (fitted[:, 4] < FAINT * fitted[:, 5])
+    fitted[lost | ~np.isfinite(fitted).all(axis=1)] = np.nan
+
+
+def _table(atoms: pd.DataFrame, fitted: np.ndarray, sampling: float) -> pd.DataFrame:
+    """The network's table with what was fitted; its own positions where nothing was."""
+    # The network's own pixel may differ from the picture's by rounding: px decide where both are.
+    network = _start(atoms, sampling)
+    refined = np.isfinite(fitted[:, :1])
+    positions = np.where(refined, fitted[:, :2], network)
+    table = atoms.assign(
+        x_angstrom=positions[:, 0] * sampling,
+        y_angstrom=positions[:, 1] * sampling,
+        x_px=positions[:, 0],
+        y_px=positions[:, 1],
+        sigma_x_angstrom=fitted[:, 2] * sampling,
+        sigma_y_angstrom=fitted[:, 3] * sampling,
+        x_network_angstrom=network[:, 0] * sampling,
+        y_network_angstrom=network[:, 1] * sampling,
+        height=fitted[:, 4],
+        sigma_height=fitted[:, 5],
+        cross_section=fitted[:, 6],
+        sigma_cross_section=fitted[:, 7],
+    )
+    return table
+
+
+def _parameters(
+    widths: Mapping[str, list[tuple[float, float, int]]],
+    noises: list[tuple[float, float]],
+    sampling: float,
+) -> dict[str, tuple[float, float]]:
+    """Widths of the columns of each class and the noise, over all tiles."""
+    found = {}
+    for name, values in widths.items():
+        width, sigma, count = np.array(values).T
+        mean = float(np.average(width, weights=count))
+        # Over one tile its own error, over several that of their mean.
+        spread = width.std(ddof=1) / np.sqrt(len(width)) if len(width) > 1 else sigma[0]
+        found[f"width_{name}_angstrom"] = (mean * sampling, float(spread) * sampling)
+    if noises:
+        read_out, gain = np.array(noises).mean(axis=0)
+        found["noise_variance_at_zero"] = (float(read_out), np.nan)
+        found["noise_variance_per_mean"] = (float(gain), np.nan)
+    return found
+
+
+def _warnings(fitted: np.ndarray, inside: np.ndarray) -> list[str]:
+    lost = int((inside & ~np.isfinite(fitted[:, 0])).sum())
+    if lost == 0:
+        return []
+    return [
+        f"{lost} of {len(fitted)} columns could not be refined and keep the network's positions"
+    ]

@@ -20,17 +20,15 @@ def ring_defects(atoms: AtomSet, material: Material) -> Iterator[Defect]:
     """Groups of adjoining rings that are not the crystal's, without any dopant at them.
 
     Pentagons and heptagons that adjoin are pairs, each the core of a dislocation, however many form
-    a boundary; two pairs back to back are a Stone-Wales defect. All others are named by the sizes of
-    their rings.
+    a boundary; two pairs back to back are a Stone-Wales defect. All others are named by the sizes
+    of their rings.
     """
     found = atoms.atoms()
     bonds = material_bonds(found.positions, list(found.classes), material.bonds)
     origin, face, size, interior = faces(found.positions, bonds)
     dopants = np.array([name in material.defects.dopants for name in found.classes], dtype=bool)
     touched = np.bincount(face, dopants[origin], len(size)) > 0
-    odd = np.flatnonzero(
-        interior & (size != material.defects.ring) & (size <= LARGEST) & ~touched
-    )
+    odd = np.flatnonzero(interior & (size != material.defects.ring) & (size <= LARGEST) & ~touched)
     rings = nx.Graph()
     rings.add_nodes_from((int(f), {"size": int(size[f])}) for f in odd)
     # The two directions of a bond belong to the rings on either side of it.
@@ -55,9 +53,7 @@ def ring_defects(atoms: AtomSet, material: Material) -> Iterator[Defect]:
 
 def _certainty(atoms: AtomSet, bonds: np.ndarray, material: Material) -> np.ndarray:
     """Probability (bonds,) that each bond is shorter than the longest of its classes."""
-    limits = [
-        material.bonds.cutoff_of(atoms.classes[i], atoms.classes[j]) for i, j in bonds
-    ]
+    limits = [material.bonds.cutoff_of(atoms.classes[i], atoms.classes[j]) for i, j in bonds]
     return atoms.nearer(bonds, np.array(limits))
 
 
@@ -69,9 +65,7 @@ def _parts(group: nx.Graph) -> Iterator[tuple[str, list[int]]]:
         yield STONE_WALES, list(group)
         return
     if set(counts) <= {5, 7} and counts[5] and counts[7]:
-        across = group.edge_subgraph(
-            [(a, b) for a, b in group.edges if size[a] != size[b]]
-        )
+        across = group.edge_subgraph([(a, b) for a, b in group.edges if size[a] != size[b]])
         pairs = nx.max_weight_matching(across, maxcardinality=True)
         for pair in pairs:
             yield "5-7", sorted(pair)

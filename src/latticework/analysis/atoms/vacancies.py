@@ -1,4 +1,4 @@
-"""Defects of single sites: columns that have lost an atom, foreign columns, sites that are empty."""
+"""Defects of single sites: columns that lost an atom, foreign columns, sites that are empty."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -61,7 +61,9 @@ def missing_sites(
     occupied = cKDTree(found.positions).query(sites)[0] < spread
     inside = ((sites > 0) & (sites < np.asarray(field))).all(axis=1)
     kept = [i for i in np.flatnonzero(~occupied & inside) if len(members[i]) >= 2]
-    linked = cKDTree(sites[kept]).query_ball_point(sites[kept], material.bonds.longest) if kept else []
+    linked = (
+        cKDTree(sites[kept]).query_ball_point(sites[kept], material.bonds.longest) if kept else []
+    )
     enclosed = [
         site
         for site, near in zip(kept, linked, strict=True)
