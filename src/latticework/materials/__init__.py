@@ -120,8 +120,8 @@ class Defects(Facts):
     )
     sites: dict[str, str] = Field(
         {},
-        description="Classes that are a defect by themselves, such as a column that has lost an "
-        "atom, and the defect's name.",
+        description="Classes that are a defect where they are rare, such as a column that has lost "
+        "an atom, and the defect's name.",
     )
     missing: dict[str, str] = Field(
         {}, description="Classes whose empty sites are looked for, and the defect's name."

@@ -18,17 +18,25 @@ from latticework.materials import Material
 OFF_PLACE, SAME_SITE, EMPTY = 0.35, 0.4, 0.5
 # How many atoms of the same class are tried as the example of what an atom's bonds should be.
 EXAMPLES = 12
+# Share of all atoms from which on a class is no defect.
+OWN_SHARE = 0.25
 LINE = "_line"
 
 Neighbours = list[list[int]]
 
 
 def site_defects(atoms: AtomSet, material: Material) -> Iterator[Defect]:
-    """Atoms whose class is a defect by itself, with the atoms that they are bonded to."""
+    """Atoms whose class is a defect by itself, with the atoms that they are bonded to.
+
+    A class that makes up much of the picture is the crystal's own: selenium in MoSe2, but not in
+    MoS2.
+    """
     found = atoms.atoms()
     around = _neighbours(found, material)
+    kinds, frequency = np.unique(found.classes.astype(str), return_counts=True)
+    rare = {str(kind) for kind in kinds[frequency < OWN_SHARE * len(found)]}
     for number, kind in enumerate(found.classes):
-        if kind in material.defects.sites:
+        if kind in material.defects.sites and kind in rare:
             members = [number, *around[number]]
             yield Defect(
                 name=material.defects.sites[kind],
@@ -61,9 +69,9 @@ def missing_sites(
     occupied = cKDTree(found.positions).query(sites)[0] < spread
     inside = ((sites > 0) & (sites < np.asarray(field))).all(axis=1)
     kept = [i for i in np.flatnonzero(~occupied & inside) if len(members[i]) >= 2]
-    linked = (
-        cKDTree(sites[kept]).query_ball_point(sites[kept], material.bonds.longest) if kept else []
-    )
+    if not kept:
+        return
+    linked = cKDTree(sites[kept]).query_ball_point(sites[kept], material.bonds.longest)
     enclosed = [
         site
         for site, near in zip(kept, linked, strict=True)
