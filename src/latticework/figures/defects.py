@@ -90,7 +90,8 @@ def save_gallery(
             image = np.where(np.isfinite(crops[number]), crops[number], np.nanmin(crops[number]))
             ax.set_axis_on()
             style.show_image(ax, image, sampling, window)
-            ax.set_title(f"{row['confidence']:.2f}", fontsize=7)
-        line[0].set_title(f"{name}: {count}", fontsize=8, weight="bold", loc="left")
+            corner = 0.84 * window[2], 0.93 * window[3]
+            style.note(ax, corner, f"{row['confidence']:.2f}", style.ORANGE)
+        line[0].set_title(f"{name}: {count}", fontsize=9, loc="left")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

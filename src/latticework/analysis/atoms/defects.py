@@ -51,11 +51,10 @@ def find_defects(atoms: AtomSet, field: tuple[float, float], material: Material)
     found: list[Defect] = []
     if material.defects.dopants:
         found += dopant_defects(atoms, field, material)
-    found += with_lines(
-        [*site_defects(atoms, material), *missing_sites(atoms, field, material)], material
-    )
+    missing = list(missing_sites(atoms, field, material))
+    found += with_lines([*site_defects(atoms, material), *missing], material)
     if material.defects.ring:
-        found += ring_defects(atoms, material)
+        found += ring_defects(atoms, material, [defect.place for defect in missing])
     return sorted(found, key=lambda defect: tuple(defect.place[::-1]))
 
 

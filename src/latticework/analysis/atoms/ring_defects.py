@@ -1,7 +1,7 @@
 """Defects told by rings of the wrong size: 5-7, 5-8-5, 55-77, …, named by what adjoins."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import networkx as nx
 import numpy as np
@@ -11,24 +11,32 @@ from latticework.analysis.atoms.bonds_and_rings import faces, material_bonds
 from latticework.analysis.atoms.defect import Defect
 from latticework.materials import Material
 
-# Larger rings are holes.
-LARGEST = 12
+# Smaller rings are atoms that are none; larger ones are holes.
+SMALLEST, LARGEST = 4, 12
 STONE_WALES = "55-77"
 
 
-def ring_defects(atoms: AtomSet, material: Material) -> Iterator[Defect]:
+def ring_defects(
+    atoms: AtomSet, material: Material, empty: Sequence[np.ndarray] = ()
+) -> Iterator[Defect]:
     """Groups of adjoining rings that are not the crystal's, without any dopant at them.
 
     Pentagons and heptagons that adjoin are pairs, each the core of a dislocation, however many form
     a boundary; two pairs back to back are a Stone-Wales defect. All others are named by the sizes
-    of their rings.
+    of their rings. The ring around an `empty` site (x, y), Å, is none of them.
     """
     found = atoms.atoms()
     bonds = material_bonds(found.positions, list(found.classes), material.bonds)
     origin, face, size, interior = faces(found.positions, bonds)
     dopants = np.array([name in material.defects.dopants for name in found.classes], dtype=bool)
     touched = np.bincount(face, dopants[origin], len(size)) > 0
-    odd = np.flatnonzero(interior & (size != material.defects.ring) & (size <= LARGEST) & ~touched)
+    odd = np.flatnonzero(
+        interior
+        & (size != material.defects.ring)
+        & (size >= SMALLEST)
+        & (size <= LARGEST)
+        & ~touched
+    )
     rings = nx.Graph()
     rings.add_nodes_from((int(f), {"size": int(size[f])}) for f in odd)
     # The two directions of a bond belong to the rings on either side of it.
@@ -40,6 +48,9 @@ def ring_defects(atoms: AtomSet, material: Material) -> Iterator[Defect]:
     for group in nx.connected_components(rings):
         for name, part in _parts(rings.subgraph(group)):
             corners = np.unique(origin[np.isin(face, part)])
+            middle = found.positions[corners].mean(axis=0)
+            if any(np.linalg.norm(site - middle) < material.bonds.length for site in empty):
+                continue
             inside = np.isin(sides, part).any(axis=1)
             yield Defect(
                 name=name,
