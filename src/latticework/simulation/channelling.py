@@ -208,14 +208,19 @@ class Images:
         """Add what `atoms` scatter under waves (beams, n, n)."""
         sections = np.stack([self.sections[s] for s in atoms.get_chemical_symbols()])
         centres = atoms.positions[:, :2]
-        for total, (strength, width) in zip(self.sums, sections.transpose(1, 2, 0), strict=True):
-            points = centres[:, None] + POINTS * width[:, None, None]
-            for part in np.array_split(np.arange(len(atoms)), -(-len(atoms) // CHUNK)):
-                values = at_points(waves, points[part].reshape(-1, 2), self.grid.pixel)
-                density = self._windows(values).unflatten(0, (len(part), len(WEIGHTS)))
-                weights = torch.as_tensor(strength[part, None] * WEIGHTS, device=self.device)
-                seen = (density * weights.float()[:, :, None, None]).sum(dim=1)
-                self._place(total, seen, centres[part])
+        # Detectors differ in what an atom sends to them, hardly in how wide it looks to them.
+        strengths, width = sections[..., 0], sections[..., 1].mean(axis=1)
+        points = centres[:, None] + POINTS * width[:, None, None]
+        values = at_points(waves, points.reshape(-1, 2), self.grid.pixel)
+        values = values.unflatten(0, (len(atoms), len(WEIGHTS)))
+        for part in np.array_split(np.arange(len(atoms)), -(-len(atoms) // CHUNK)):
+            inside = values[part[0] : part[-1] + 1].flatten(0, 1)
+            density = self._windows(inside).unflatten(0, (len(part), len(WEIGHTS)))
+            weights = torch.as_tensor(WEIGHTS, device=self.device).float()
+            seen = (density * weights[:, None, None]).sum(dim=1)
+            for total, strength in zip(self.sums, strengths[part].T, strict=True):
+                strength = torch.as_tensor(strength, device=self.device).float()
+                self._place(total, seen * strength[:, None, None], centres[part])
 
     def _windows(self, values: torch.Tensor) -> torch.Tensor:
         """Electrons per Å² (points, m, m) at points for all probes of a window; periodic."""

@@ -1,8 +1,8 @@
 """Crystals seen along their columns: lattices of columns in a periodic box, and their atoms.
 
-What silicon, perovskites and metals in scanning TEM have in common: a perfect lattice, a twin or a
-polycrystal; columns displaced at random and smoothly; a thickness with a wedge and steps, vacancies,
-and amorphous layers. Lengths are in Å.
+What silicon, perovskites and metals in scanning TEM have in common: a perfect lattice, twins or a
+polycrystal; columns displaced at random and smoothly; a thickness with a wedge and steps,
+vacancies, and amorphous layers. Lengths are in Å.
 """
 
 from collections.abc import Mapping, Sequence
