@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from latticework.analysis.atoms.sheets.jacobian import Jacobian, information, jacobian
-from latticework.analysis.atoms.sheets.model import Grid, image_spectrum
+from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum
 
 KEPT = 2  # steps for which the information is kept
-CONVERGED = 1e-5  # fall of the objective at which a fit ends, a parameter
+CONVERGED = 2e-3  # fall of the objective at which a fit ends, a parameter
 FIRST_DAMPING, STEEPEST = 0.03, 1e4
 LONGEST_STEP = 0.3  # Å that an atom may move in one step
 LONGEST_TURN = 4.0  # units that a parameter of the microscope may move in one step
@@ -78,8 +78,8 @@ class Solution:
 
 def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
     """The fitted image (ny, nx), in units of its local mean."""
-    spectrum = image_spectrum(problem.grid, positions, problem.classes, optics)
-    return torch.fft.ifft2(spectrum).real
+    spectrum = contrast_spectrum(problem.grid, positions, problem.classes, optics)
+    return 1 + torch.fft.ifft2(spectrum).real
 
 
 def filtered_residual(
@@ -123,9 +123,10 @@ def curvature(problem: Problem, state: State) -> tuple[Jacobian, torch.Tensor]:
         problem.moved,
         state.optics,
         problem.free,
+        problem.inside,
         problem.band,
     )
-    total = information(found, problem.weights * problem.inside)
+    total = information(found, problem.weights)
     atoms = 2 * len(problem.moved)
     loose = torch.full((atoms,), 1 / LOOSE**2, dtype=torch.float64)
     total.diagonal().add_(torch.cat([loose, problem.precision[problem.free]]))
@@ -164,7 +165,7 @@ def fit(
         expected = -float(slope @ change + 0.5 * change @ (total @ change))
         if fall > 0:
             state, age = tried, age + 1
-            damping = max(damping / 5, 1e-6) if fall > 0.7 * expected else damping
+            damping = _adapted(damping, fall / expected)
             if fall < CONVERGED * len(slope):
                 break
         else:
@@ -179,6 +180,13 @@ def settled(problem: Problem, solution: Solution) -> Solution:
     """A solution with the information at its very end."""
     found, total = curvature(problem, solution.state)
     return replace(solution, jacobian=found, information=total)
+
+
+def _adapted(damping: float, ratio: float) -> float:
+    """The next damping, after a step that gave such a share of what was expected of it."""
+    if ratio > 0.7:
+        return max(damping / 5, 1e-5)
+    return damping if ratio > 0.3 else 3 * damping
 
 
 def _limited(problem: Problem, change: torch.Tensor) -> torch.Tensor:

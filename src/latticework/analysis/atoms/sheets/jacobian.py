@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 
 from latticework.analysis.atoms.sheets.model import (
-    UNITS,
     Grid,
-    image_spectrum,
+    contrast_spectrum,
     image_wave,
+    recording,
     sheet_phase,
     transfer,
 )
@@ -51,9 +51,10 @@ def jacobian(
     moved: torch.Tensor,
     optics: torch.Tensor,
     free: torch.Tensor,
+    inside: torch.Tensor,
     band: torch.Tensor,
 ) -> Jacobian:
-    """Derivatives of the image, filtered by `band` (ny, nx), at a structure and microscope.
+    """Derivatives of the image `inside` (ny, nx), filtered by `band` (ny, nx).
 
     `moved` (m,) are the numbers of the atoms that move, `free` those of the parameters of the
     microscope that do. The others are held.
@@ -65,7 +66,7 @@ def jacobian(
     small = Grid((size, size), grid.sampling, grid.energy, grid.factors[:, :0, :0])
     response = Response(
         transfer(small.ky, small.kx, grid.energy, optics).to(torch.complex64),
-        _resized(_recording(grid, optics) * band, size).float(),
+        _resized(recording(grid, optics) * band, size).float(),
         torch.stack([_resized(factor, size) for factor in grid.factors]),
     )
     corners = _corners(positions[moved], grid, size)
@@ -75,7 +76,7 @@ def jacobian(
     ]
     patches = torch.cat(parts) if parts else torch.zeros(0, 2, size, size)
     columns = [
-        _microscope_derivative(grid, positions, classes, optics, int(number), band)
+        _microscope_derivative(grid, positions, classes, optics, int(number), inside, band)
         for number in free
     ]
     microscope = torch.stack(columns) if columns else torch.zeros(0, *grid.shape)
@@ -89,12 +90,6 @@ class Response:
     lens: torch.Tensor
     recording: torch.Tensor
     factors: torch.Tensor
-
-
-def _recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
-    square = grid.ky[:, None] ** 2 + grid.kx[None] ** 2
-    blur, contrast = optics[8] * UNITS["blur"], optics[9] * UNITS["contrast"]
-    return contrast * torch.exp(-2 * math.pi**2 * blur * square)
 
 
 def _resized(spectrum: torch.Tensor, size: int) -> torch.Tensor:
@@ -158,14 +153,16 @@ def _microscope_derivative(
     classes: torch.Tensor,
     optics: torch.Tensor,
     number: int,
+    inside: torch.Tensor,
     band: torch.Tensor,
 ) -> torch.Tensor:
     """Derivative (ny, nx) of the filtered image by one parameter: a central difference."""
     step = torch.zeros_like(optics)
     step[number] = 1e-4
-    ahead = image_spectrum(grid, positions, classes, optics + step)
-    behind = image_spectrum(grid, positions, classes, optics - step)
-    return torch.fft.ifft2((ahead - behind) * band).real / 2e-4
+    ahead = contrast_spectrum(grid, positions, classes, optics + step)
+    behind = contrast_spectrum(grid, positions, classes, optics - step)
+    change = inside * torch.fft.ifft2(ahead - behind).real / 2e-4
+    return torch.fft.ifft2(torch.fft.fft2(change) * band).real
 
 
 def information(found: Jacobian, weights: torch.Tensor) -> torch.Tensor:

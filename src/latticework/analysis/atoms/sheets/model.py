@@ -107,20 +107,20 @@ def image_wave(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> tor
     return torch.fft.ifft2(torch.fft.fft2(exit_wave) * through)
 
 
-def recorded(grid: Grid, intensity: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Spectrum (ny, nx) of the intensity as recorded: contrast times it, blurred."""
+def recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
+    """What becomes of the intensity's frequencies (ny, nx): its contrast, blurred."""
     blur, contrast = optics[8] * UNITS["blur"], optics[9] * UNITS["contrast"]
     square = grid.ky[:, None] ** 2 + grid.kx[None] ** 2
-    return torch.fft.fft2(intensity) * (contrast * torch.exp(-2 * math.pi**2 * blur * square))
+    return contrast * torch.exp(-2 * math.pi**2 * blur * square)
 
 
-def image_spectrum(
+def contrast_spectrum(
     grid: Grid, positions: torch.Tensor, classes: torch.Tensor, optics: torch.Tensor
 ) -> torch.Tensor:
-    """Spectrum (ny, nx) of the image of atoms (n, 2) in Å in a microscope (10,)."""
+    """Spectrum (ny, nx) of the image of atoms (n, 2) in Å in a microscope (10,), less vacuum."""
     phase = sheet_phase(grid, positions, classes)
     wave = image_wave(grid, torch.polar(torch.ones_like(phase), phase), optics)
-    return recorded(grid, wave.real**2 + wave.imag**2, optics)
+    return torch.fft.fft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
 
 
 def in_units(values: Sequence[float]) -> torch.Tensor:
