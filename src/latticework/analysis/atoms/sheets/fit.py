@@ -43,6 +43,10 @@ class Problem:
         (10,), a Gaussian prior of the microscope: its mean and inverse variance.
     origin
         (n, 2), where the atoms were found, Å.
+    doubts
+        (draws, n, 2) in Å, samples of the errors of the positions, by which the microscope is
+        fitted to where the atoms may be and not only to where they are most likely: without them
+        positions that follow the noise make it seem sharper than it is. None at first.
     """
 
     grid: Grid
@@ -56,6 +60,7 @@ class Problem:
     usual: torch.Tensor
     precision: torch.Tensor
     origin: torch.Tensor
+    doubts: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,29 @@ def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor)
     return 1 + torch.fft.ifft2(spectrum).real
 
 
+def filtered(problem: Problem, image: torch.Tensor) -> torch.Tensor:
+    """What of an image (ny, nx) lies inside and in the frequencies that count."""
+    return torch.fft.ifft2(torch.fft.fft2(problem.inside * image) * problem.band).real
+
+
 def filtered_residual(
     problem: Problem, positions: torch.Tensor, optics: torch.Tensor
 ) -> torch.Tensor:
-    """Image less model (ny, nx), in the frequencies that count."""
-    difference = problem.inside * (problem.image - model_image(problem, positions, optics))
-    return torch.fft.ifft2(torch.fft.fft2(difference) * problem.band).real
+    """Image less model (ny, nx), filtered."""
+    return filtered(problem, problem.image - model_image(problem, positions, optics))
+
+
+def doubt(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
+    """Half of the χ² that the errors of the positions add on average."""
+    total = torch.zeros((), dtype=torch.float64)
+    if problem.doubts is None:
+        return total
+    for change in problem.doubts:
+        ahead = model_image(problem, positions + change, optics)
+        behind = model_image(problem, positions - change, optics)
+        difference = filtered(problem, (ahead - behind) / 2)
+        total = total + 0.5 * (problem.weights * difference**2).sum()
+    return total / len(problem.doubts)
 
 
 def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
@@ -95,7 +117,8 @@ def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -
     residual = filtered_residual(problem, positions, optics)
     away = (problem.precision * (optics - problem.usual) ** 2).sum()
     moved = ((positions - problem.origin) ** 2).sum() / LOOSE**2
-    return 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    misfit = 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    return misfit + doubt(problem, positions.detach(), optics)
 
 
 def state_at(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> State:
@@ -176,6 +199,20 @@ def fit(
     return Solution(state, found, total)
 
 
+def errors_drawn(problem: Problem, solution: Solution, draws: int, seed: int = 0) -> torch.Tensor:
+    """Samples (draws, n, 2) of the errors of the positions in a microscope that is held, Å."""
+    atoms = 2 * len(problem.moved)
+    factor = _factor(solution.information[:atoms, :atoms], 0.0)
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    white = torch.randn(atoms, draws, generator=generator, dtype=torch.float64)
+    scale = _scale(solution.information[:atoms, :atoms])
+    drawn = scale[:, None] * torch.linalg.solve_triangular(factor.T, white, upper=True)
+    errors = torch.zeros(draws, len(problem.classes), 2, dtype=torch.float64)
+    errors[:, problem.moved] = drawn.T.reshape(draws, -1, 2)
+    return errors
+
+
 def settled(problem: Problem, solution: Solution) -> Solution:
     """A solution with the information at its very end."""
     found, total = curvature(problem, solution.state)
@@ -198,14 +235,25 @@ def _limited(problem: Problem, change: torch.Tensor) -> torch.Tensor:
     return torch.cat([atoms, optics])
 
 
-def _solve(total: torch.Tensor, damping: float, slope: torch.Tensor) -> torch.Tensor:
-    """(H + λ diag H)⁻¹ g. Parameters without any information stay where they are."""
+def _scale(total: torch.Tensor) -> torch.Tensor:
     diagonal = total.diagonal()
-    scale = diagonal.clamp(min=1e-12 * float(diagonal.max())).rsqrt()
+    return diagonal.clamp(min=1e-12 * float(diagonal.max())).rsqrt()
+
+
+def _factor(total: torch.Tensor, damping: float) -> torch.Tensor:
+    """Cholesky factor of H + λ diag H, scaled to a unit diagonal."""
+    scale = _scale(total)
     scaled = total * scale[:, None] * scale
     scaled.diagonal().add_(damping + 1e-9)
-    factor, info = torch.linalg.cholesky_ex(scaled)
-    if info:
+    factor, failed = torch.linalg.cholesky_ex(scaled)
+    if failed:
         scaled.diagonal().add_(1e-3)
         factor = torch.linalg.cholesky(scaled)
-    return scale * torch.cholesky_solve((scale * slope)[:, None], factor)[:, 0]
+    return factor
+
+
+def _solve(total: torch.Tensor, damping: float, slope: torch.Tensor) -> torch.Tensor:
+    """(H + λ diag H)⁻¹ g. Parameters without any information stay where they are."""
+    scale = _scale(total)
+    scaled = (scale * slope)[:, None]
+    return scale * torch.cholesky_solve(scaled, _factor(total, damping))[:, 0]

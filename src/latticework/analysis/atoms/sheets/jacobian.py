@@ -185,9 +185,7 @@ def information(found: Jacobian, weights: torch.Tensor) -> torch.Tensor:
         near = ((inside_y < size).any(1) & (inside_x < size).any(1)).nonzero()[:, 0]
         y, x = inside_y[near][:, :, None], inside_x[near][:, None, :]
         seen = ((y < size) & (x < size)) * here
-        values = found.patches[
-            near[:, None, None], :, y.clamp(max=size - 1), x.clamp(max=size - 1)
-        ]
+        values = found.patches[near[:, None, None], :, y.clamp(max=size - 1), x.clamp(max=size - 1)]
         values = values.permute(0, 3, 1, 2) * seen[:, None]
         block = torch.cat(
             [

@@ -4,6 +4,7 @@ Counts are Poisson distributed, then the camera filters them. Dividing the image
 root of the noise's makes the noise white, and undoes what the camera did to signal and noise alike.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -65,7 +66,7 @@ def residual_spectrum(
     bounds = np.searchsorted(ring[order], np.arange(ring.max() + 2))
     values = power.ravel()[order]
     found = np.array(
-        [np.median(values[a:b]) if b > a else np.nan for a, b in zip(bounds, bounds[1:])]
+        [np.median(values[a:b]) if b > a else np.nan for a, b in itertools.pairwise(bounds)]
     )
     usable = np.flatnonzero(np.isfinite(found) & (np.arange(len(found)) * BIN > 2 / SLOWEST))
     logarithm = np.log(np.maximum(found[usable] / MEDIAN, 1e-30))
