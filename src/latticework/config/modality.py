@@ -45,6 +45,9 @@ class Modality:
         Tables of every study, in evaluation/<study>/.
     network_tables
         Tables of every network that is scored, in evaluation/<study>/<network>/.
+    refine
+        Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
+        there is no refinement.
     """
 
     sections: Mapping[str, str]
@@ -63,3 +66,4 @@ class Modality:
     prepared: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     network_tables: tuple[str, ...] = ("scores.csv",)
+    refine: str | None = None
