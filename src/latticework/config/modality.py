@@ -58,7 +58,7 @@ class Modality:
     analyses: tuple[str, ...]
     evaluate: str
     evaluate_with: Mapping[str, tuple[str, ...]]
-    bounds: str = ""
+    bounds: str | None = None
     bounds_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
