@@ -125,7 +125,7 @@ def test_a_perfect_layer_is_mos2():
     near = cKDTree(found.positions[:, :2] % 22.0, boxsize=22.0).query(
         found.positions[:, :2] % 22.0, k=4
     )[0][:, 1:]
-    assert near == pytest.approx(np.full_like(near, 1.82), abs=0.06)
+    assert near == pytest.approx(np.full_like(near, 1.82), abs=0.15)
 
 
 def test_classes_name_what_a_column_holds():
@@ -149,7 +149,7 @@ def test_lines_take_neighbours_along_one_direction():
         places = found.positions[found.classes == 4, :2]
         assert len(places) == 4
         steps = cKDTree(places % 22.0, boxsize=22.0).query(places % 22.0, k=2)[0][:, 1]
-        assert steps == pytest.approx(np.full(4, 3.16), abs=0.06)
+        assert steps == pytest.approx(np.full(4, 3.16), abs=0.15)
 
 
 def test_mirror_boundaries_change_neighbours_alone():
