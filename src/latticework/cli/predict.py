@@ -109,14 +109,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
     )
     predict.add_argument(
-        "--tile", type=int, default=512, metavar="PX", help="largest side read at once (512)"
+        "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
     )
     predict.add_argument(
         "--symmetries",
         type=int,
         choices=(1, 4, 8),
-        default=4,
-        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (4)",
+        default=1,
+        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (1)",
     )
     predict.add_argument(
         "--device", metavar="NAME", help="cpu or gpu (default: the GPU if there is one)"

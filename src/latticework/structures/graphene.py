@@ -190,7 +190,8 @@ def graphene(
     -------
     ase.Atoms
         With the boolean arrays `specimen` (an atom of the sheet) and `visible` (an atom of the
-        sheet that no contamination covers). `info["pristine_area"]` is the area outside holes, Å².
+        sheet that no contamination hides), and `displacement`. `info["pristine_area"]` is the area
+        outside holes, Å².
     """
     made = stages(
         rng,
@@ -204,15 +205,18 @@ def graphene(
         holes=holes,
         hole_radius=hole_radius,
     )
-    flat = np.pad(made.positions[made.keep], ((0, 0), (0, 1)))
+    undisturbed = made.positions[made.keep]
+    flat = np.pad(undisturbed, ((0, 0), (0, 1)))
     lone = sitting_on_bonds(rng, made, choice(rng, adatoms), box)
     flat += rng.normal(0, spread(rng, disorder), flat.shape)
     flat[:, :2] += waves(rng, flat[:, :2], box, displacement_waves, wave_amplitude, wavelength)
     if displaced:
         flat[:, :2] += out_of_place(rng, len(flat), displaced, displaced_by)
+    displacement = flat[:, :2] - undisturbed
     flat[:, :2] %= box
     if missing := choice(rng, vacancies):
-        flat = np.delete(flat, rng.choice(len(flat), missing, replace=False), axis=0)
+        lost = rng.choice(len(flat), missing, replace=False)
+        flat, displacement = np.delete(flat, lost, axis=0), np.delete(displacement, lost, axis=0)
 
     dirt = contaminate(
         rng,
@@ -234,6 +238,7 @@ def graphene(
     atoms.symbols[: len(flat)] = element
     atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
     atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    atoms.new_array("displacement", np.concatenate([displacement, np.zeros((len(dirt), 2))]))
     atoms.info["pristine_area"] = area_outside(made.holes, box)
     return atoms
 

@@ -116,8 +116,10 @@ def classes(parameters: Mapping[str, Any], material: Material) -> list[str]:
 
 def beside(others: Atoms, particle: Atoms) -> Atoms:
     """Atoms that are not of the particle, with the arrays that its atoms have."""
-    for name, value in (("column", -1), ("classes", 0), ("visible", 0), ("specimen", 0)):
-        others.new_array(name, np.full(len(others), value, particle.arrays[name].dtype))
+    arrays = {"column": -1, "classes": 0, "visible": 0, "specimen": 0, "displacement": 0}
+    for name, value in arrays.items():
+        of = particle.arrays[name]
+        others.new_array(name, np.full((len(others), *of.shape[1:]), value, of.dtype))
     return others
 
 
@@ -207,16 +209,18 @@ def nanoparticle(
 
     positions = oriented(sites, family, lattice_constant)
     positions -= positions.mean(axis=0)
-    positions[:, :2] += rng.normal(0, spread(rng, disorder), (len(counts), 2))[column]
+    shift = np.zeros_like(positions)
+    shift[:, :2] = rng.normal(0, spread(rng, disorder), (len(counts), 2))[column]
     degrees, direction = rng.uniform(*tilt), rng.uniform(0, 2 * np.pi)
     # No draw where there is no choice.
     if aligned and rng.random() < aligned:
         degrees = 0.0
     turn = about(np.array([0, 0, 1.0]), rng.uniform(0, 2 * np.pi))
     lean = about(np.array([np.cos(direction), np.sin(direction), 0]), np.deg2rad(degrees))
-    positions = positions @ turn.T @ lean.T
+    positions = (positions + shift) @ turn.T @ lean.T
     particle = Atoms([element] * len(positions), positions=positions)
     particle.new_array("column", column)
+    particle.new_array("displacement", (shift @ turn.T @ lean.T)[:, :2])
     particle.new_array("classes", counts[column] if classes == "height" else np.ones_like(column))
     particle.new_array("visible", np.ones(len(particle), bool))
     particle.new_array("specimen", np.ones(len(particle), bool))
