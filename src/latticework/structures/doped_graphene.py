@@ -30,7 +30,7 @@ CONTAMINATION_DENSITY = 0.075  # atoms per Å³
 class Parameters(Section):
     """Parameters of a sheet with silicon."""
 
-    box: float = Field(29.65, gt=20, le=100, description="Side of the periodic square, Å.")
+    box: float = Field(29.65, gt=15, le=100, description="Side of the periodic square, Å.")
     perfect: float = Field(0.4, ge=0, le=1, description="Probability of a perfect lattice.")
     crystalline: float = Field(
         0.7, ge=0, le=1, description="Of the others: of grains instead of a random network."
