@@ -20,6 +20,7 @@ OUTSIDE = {
     "seeds",
     "shards",
     "sources",
+    "yaml_files",
 }
 ROOMS = [
     "config",

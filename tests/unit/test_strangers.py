@@ -87,3 +87,63 @@ def test_a_pixel_in_which_no_atom_can_show_is_refused_at_once(strangers, tmp_pat
 def test_a_unit_as_imagej_escapes_it(strangers):
     picture = read_picture(strangers / "07_imagej_unit_angstrom.tif")
     assert picture.sampling == pytest.approx(0.218, rel=1e-4)
+
+
+def peaks(path, table, *options):
+    return main(["peaks", str(path), "-o", str(table), "--quiet", "--samples", "2", *options])
+
+
+def beam_of(table):
+    """Where (x, y) in px the peak is that the table puts at the origin."""
+    found = pd.read_csv(table)
+    nearest = found.loc[np.hypot(found["qx"], found["qy"]).idxmin()]
+    assert np.hypot(nearest["qx"], nearest["qy"]) < 0.03
+    return nearest["x_px"], nearest["y_px"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("20_pattern_reference.hspy", ""),
+        ("21_direct_beam_is_not_brightest.hspy", "centre of symmetry, x = 63.0, y = 66.0"),
+        ("22_beam_stop.hspy", "behind a beam stop"),
+        ("24_pyxem_unit_k_nm.hspy", ""),
+    ],
+)
+def test_the_origin_is_the_direct_beam(strangers, tmp_path, capsys, name, said):
+    assert peaks(strangers / name, tmp_path / "p.csv", "--semiangle", "2") == 0
+    captured = capsys.readouterr()
+    assert ("warning" in captured.err) == bool(said)
+    assert said in captured.err
+    middle = (63, 66) if said else (64, 64)
+    assert f"direct beam at x = {middle[0]}.0, y = {middle[1]}.0 px" in captured.out
+    assert "pixel 0.0434 1/Å by the metadata" in captured.out
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert found["x_px"].between(-0.5, 127.5).all()
+    assert found["y_px"].between(-0.5, 127.5).all()
+    if "stop" not in said:
+        assert beam_of(tmp_path / "p.csv") == pytest.approx(middle, abs=0.5)
+
+
+def test_the_user_says_where_the_origin_is(strangers, tmp_path, capsys):
+    path, table = strangers / "22_beam_stop.hspy", tmp_path / "p.csv"
+    assert peaks(path, table, "--semiangle", "2", "--origin", "63", "66") == 0
+    assert "direct beam at x = 63.0, y = 66.0 px" in capsys.readouterr().out
+    assert peaks(path, table, "--semiangle", "2", "--origin", "630", "66") == 2
+    assert "outside of the patterns of 128 × 128 px" in capsys.readouterr().err
+
+
+def test_a_blank_pattern_does_not_lose_the_scan(strangers, tmp_path, capsys):
+    probe = ("--probe", str(strangers / "probe_300kV_2mrad.hspy"))
+    path = strangers / "23_scan_with_one_blank_pattern.hspy"
+    assert peaks(path, tmp_path / "p.csv", *probe) == 0
+    assert "1 of 12 patterns were left out" in capsys.readouterr().err
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert set(found["pattern"]) == set(range(12)) - {6}
+
+
+@pytest.mark.parametrize("name", ["25_py4DSTEM_datacube.h5", "26_scan.zspy"])
+def test_scans_of_other_programs(strangers, tmp_path, name):
+    options = ["--semiangle", "2", "--reciprocal-pixel", "0.0434"]
+    assert peaks(strangers / name, tmp_path / "p.csv", *options) == 0
+    assert set(pd.read_csv(tmp_path / "p.csv")["pattern"]) == set(range(6))
