@@ -79,7 +79,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--network", metavar="NAME", help="which of the study's published networks to use"
     )
     predict.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .csv or .h5, the table; .extxyz for ASE; .hspy for HyperSpy; "
+        ".atomap.hdf5",
     )
     predict.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
@@ -167,11 +173,12 @@ def run(arguments: argparse.Namespace) -> int:
         {"-o": arguments.output, "--overlay": arguments.overlay, "--mask": arguments.mask},
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.exports import export, writer_of
     from latticework.analysis.atoms.reading import predict_files
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
-    from latticework.shards import write_csv
 
+    writer_of(arguments.output)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -190,7 +197,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    write_csv(arguments.output, found.atoms)
+    export(arguments.output, found)
     print(
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"

@@ -2,7 +2,7 @@
 another program may do in its place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Prediction:
         What was assumed, a line each.
     mask
         bool (n, ny, nx), true where no specimen shows; None where all of it does.
+    card
+        Of the network.
     """
 
     atoms: pd.DataFrame
@@ -51,6 +53,12 @@ class Prediction:
     warnings: list[str]
     notes: tuple[str, ...] = ()
     mask: np.ndarray | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> np.ndarray:
+        """The image of each field (n, ny, nx): of a focal series the first."""
+        return self.frames[:: self.card["network"]["frames"]]
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,7 @@ def predict_files(
     maps = predict_fields(
         network,
         card,
-        [(field, sampling) for field in read.images],
+        [(images, sampling) for images in read.images],
         tile=settings.tile,
         overlap=settings.overlap,
         symmetries=settings.symmetries,
@@ -215,4 +223,5 @@ def predict_files(
         warnings,
         read.notes,
         None if read.mask is None else read.mask.reshape(-1, *shape),
+        card,
     )
