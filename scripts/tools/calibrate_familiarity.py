@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from latticework import materials, names
-from latticework.analysis.atoms.reading import signs_of
+from latticework.analysis.atoms.familiar import signs_of
 from latticework.cards import read_card
 from latticework.cli.published import networks, studies, weights
 from latticework.config.micrographs import Imaging
@@ -31,7 +31,7 @@ from latticework.datasets.read import PictureError, read_picture
 from latticework.imaging.detector import detect
 from latticework.imaging.draws import draw
 from latticework.imaging.hrtem import CAMERA, image_sizes
-from latticework.imaging.waves import wave_bank, series_intensity
+from latticework.imaging.waves import series_intensity, wave_bank
 from latticework.inference.class_maps import predict_fields, working_sampling
 from latticework.inference.familiarity import CUT, NAME, Familiarity, watched
 from latticework.inference.scale import ScaleError
@@ -152,7 +152,7 @@ def files(paths: Sequence[Path]) -> Iterator[Picture]:
 
 def signs_of_picture(network: torch.nn.Module, card: dict, picture: Picture) -> dict[str, float]:
     """The signs of one picture, read as `latticework predict` would."""
-    name, image, sampling = picture
+    _, image, sampling = picture
     target = working_sampling(card)
     if sampling is None:
         lattice = material_sampling(image, materials.load(card["material"]))
@@ -219,7 +219,7 @@ def calibrate(table: pd.DataFrame) -> tuple[Familiarity, pd.DataFrame]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study")
-    parser.add_argument("--network", choices=None)
+    parser.add_argument("--network")
     parser.add_argument("--own", type=Path, nargs="*", default=[], help="files of familiar images")
     parser.add_argument("--foreign", type=Path, nargs="*", default=[], help="files of foreign ones")
     parser.add_argument("--alike", nargs="*", default=[], help="studies that are not foreign")
@@ -257,7 +257,9 @@ def main() -> None:
         if given.signs:
             table.to_csv(given.signs, index=False)
     made, scored = calibrate(table)
-    path.with_name(NAME).write_text(json.dumps(made.model_dump(), indent=1) + "\n", encoding="utf-8")
+    path.with_name(NAME).write_text(
+        json.dumps(made.model_dump(), indent=1) + "\n", encoding="utf-8"
+    )
     print(json.dumps(made.measured))
     wrong = scored[scored["test"] & ((scored["score"] > 0) != scored["foreign"])]
     print(wrong[["name", "foreign", "score"]].to_string())

@@ -46,6 +46,11 @@ class Features:
     layers: list[nn.BatchNorm2d]
     sums: list[torch.Tensor] = field(default_factory=list)
 
+    def clear(self) -> None:
+        """Forget what was seen: another image follows."""
+        for sums in self.sums:
+            sums.zero_()
+
     def distances(self) -> tuple[np.ndarray, np.ndarray]:
         """How far the features are from those of the training, for each group of layers.
 
@@ -76,8 +81,9 @@ def watched(network: nn.Module) -> Iterator[Features]:
             # Channels last, as the features lie in memory.
             values = inputs[0].detach()[..., ::STEP, ::STEP].permute(0, 2, 3, 1)
             values = values.reshape(-1, values.shape[-1]).float()
-            parts = (torch.full(values.shape[1:], len(values)), values.sum(0), values.square().sum(0))
-            found.sums[number] += torch.stack([part.cpu().float() for part in parts])
+            count = torch.full(values.shape[1:], float(len(values)))
+            parts = (count, values.sum(0), values.square().sum(0))
+            found.sums[number] += torch.stack([part.cpu() for part in parts])
 
         return hook
 
