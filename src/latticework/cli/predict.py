@@ -115,6 +115,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
     )
     predict.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="also write a page to look at: image, atoms, distances, strain, warnings, table",
+    )
+    predict.add_argument(
         "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
     )
     predict.add_argument(
@@ -170,7 +176,12 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_outputs(
         [*arguments.images, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay, "--mask": arguments.mask},
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--mask": arguments.mask,
+            "--report": arguments.report,
+        },
     )
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.exports import export, writer_of
@@ -208,6 +219,12 @@ def run(arguments: argparse.Namespace) -> int:
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.report:
+        from latticework.analysis.atoms.summary import summary
+        from latticework.figures.page import save_page
+
+        save_page(arguments.report, found, summary(found), sources=arguments.images)
+        print(f"a page to look at: {arguments.report}")
     if arguments.mask:
         from latticework.figures.overlay import save_mask
 

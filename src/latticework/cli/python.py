@@ -202,7 +202,7 @@ def strain(
         energy=1e3 * (energy or 0),
         sampling=reciprocal_pixel,
     )
-    reader, said = make_reader(path, read.shape, calibration, threshold=0.1, samples=1)
+    reader, said = make_reader(path, read.shape, calibration, threshold=0.05, samples=1)
     mean = scan_strain.average(read)
     _tell([*said, *scan_strain.probe_warnings(mean, calibration.probe)])
     options = scan_strain.Options(refine=refine, lattice=None)
