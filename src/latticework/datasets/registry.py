@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from latticework import yaml_files
+
 
 class RegistryError(ValueError):
     """The registry of data sets is missing, is not YAML, or has an entry that is not valid."""

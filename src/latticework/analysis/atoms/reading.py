@@ -11,6 +11,7 @@ import pandas as pd
 
 from latticework import materials
 from latticework.analysis.atoms.familiar import signs_of
+from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
 from latticework.datasets.not_specimen import wide
@@ -26,7 +27,7 @@ from latticework.inference import familiarity
 from latticework.inference.class_maps import predict_fields, working_sampling
 from latticework.inference.resampling import check_pixels
 from latticework.inference.scale import TOLERANCE, ScaleError, choose_sampling
-from latticework.inference.zone_axis import material_sampling
+from latticework.inference.zone_axis import material_sampling, material_scales
 from latticework.learning import weights
 
 # px: a smaller region holds no reflections.
@@ -218,7 +219,21 @@ def predict_files(
     if scale_region is not None:
         check_region(scale_region, shape)
     frames = read.images.reshape(-1, *shape)
-    lattice = material_sampling(frames, material, scale_region)
+    notes = list(read.notes)
+    if pixel_size is None:
+        lattice, said = chosen_lattice(
+            list(material_scales(frames, material, scale_region)),
+            read.sampling,
+            network,
+            card,
+            read.images[0],
+            tile=settings.tile,
+            overlap=settings.overlap,
+            epsilon=settings.epsilon,
+        )
+        notes += said
+    else:
+        lattice = material_sampling(frames, material, scale_region)
     sampling, source, warnings = choose_sampling(lattice, read.sampling, pixel_size)
     check_pixels(shape, sampling, working_sampling(card), material, read.path)
     if warnings and lattice is not None and scale_region is None:
@@ -266,7 +281,7 @@ def predict_files(
         sampling,
         source,
         warnings,
-        read.notes,
+        tuple(notes),
         None if read.mask is None else read.mask.reshape(-1, *shape),
         card,
         tuple(scores),
