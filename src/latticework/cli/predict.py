@@ -79,7 +79,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--network", metavar="NAME", help="which of the study's published networks to use"
     )
     predict.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .csv or .h5, the table; .extxyz for ASE; .hspy for HyperSpy; "
+        ".atomap.hdf5",
     )
     predict.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
@@ -107,6 +113,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     predict.add_argument(
         "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
+    )
+    predict.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="also write a page to look at: image, atoms, distances, strain, warnings, table",
     )
     predict.add_argument(
         "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
@@ -164,14 +176,20 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_outputs(
         [*arguments.images, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay, "--mask": arguments.mask},
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--mask": arguments.mask,
+            "--report": arguments.report,
+        },
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.exports import export, writer_of
     from latticework.analysis.atoms.reading import predict_files
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
-    from latticework.shards import write_csv
 
+    writer_of(arguments.output)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -190,7 +208,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    write_csv(arguments.output, found.atoms)
+    export(arguments.output, found)
     print(
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"
@@ -201,6 +219,12 @@ def run(arguments: argparse.Namespace) -> int:
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.report:
+        from latticework.analysis.atoms.summary import summary
+        from latticework.figures.page import save_page
+
+        save_page(arguments.report, found, summary(found), sources=arguments.images)
+        print(f"a page to look at: {arguments.report}")
     if arguments.mask:
         from latticework.figures.overlay import save_mask
 

@@ -81,6 +81,15 @@ def class_maps(
         )
 
 
+def as_read(card: Mapping[str, Any], image: np.ndarray, sampling: float) -> np.ndarray:
+    """An image (series, ny, nx) of `sampling` Å as a network reads it: at its pixel, normalised."""
+    target = working_sampling(card)
+    # A common factor keeps single precision exact enough on counts of any size.
+    scaled = image / max(float(np.abs(image).mean()), 1e-30)
+    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
+    return normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
+
+
 def predict(
     network: torch.nn.Module,
     card: Mapping[str, Any],
@@ -128,14 +137,9 @@ def predict(
         raise ValueError(
             f"this network reads {series} image(s) of a field together, got {image.shape}"
         )
-    target = working_sampling(card)
-    # A common factor keeps single precision exact enough on counts of any size.
-    scaled = image / max(float(np.abs(image).mean()), 1e-30)
-    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
-    normalised = normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
     probabilities = class_maps(
         network,
-        normalised,
+        as_read(card, image, sampling),
         tile=tile,
         overlap=overlap,
         multiple=multiple_of(card),
@@ -143,7 +147,7 @@ def predict(
         device=device,
         precision=precision,
     )
-    return probabilities, target
+    return probabilities, working_sampling(card)
 
 
 def predict_fields(
