@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from latticework.analysis.atoms.sheets.jacobian import Jacobian, information, jacobian
-from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum
+from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum, sheet_wave
 
-KEPT = 2  # steps for which the information is kept
+KEPT = 3  # steps for which the information is kept
 CONVERGED = 2e-3  # fall of the objective at which a fit ends, a parameter
 FIRST_DAMPING, STEEPEST = 0.03, 1e4
 LONGEST_STEP = 0.3  # Å that an atom may move in one step
@@ -83,7 +83,8 @@ class Solution:
 
 def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
     """The fitted image (ny, nx), in units of its local mean."""
-    spectrum = contrast_spectrum(problem.grid, positions, problem.classes, optics)
+    exit_wave = sheet_wave(problem.grid, positions, problem.classes)
+    spectrum = contrast_spectrum(problem.grid, exit_wave, optics)
     return 1 + torch.fft.ifft2(spectrum).real
 
 

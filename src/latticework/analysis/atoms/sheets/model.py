@@ -91,14 +91,14 @@ def transfer(
 def sheet_phase(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """φ (ny, nx), rad, of atoms (n, 2) in Å of classes (n,) from 0 on."""
     turn = -2j * math.pi
+    half = grid.shape[1] // 2 + 1  # φ is real: the other half of its spectrum says the same
     spectrum = torch.zeros((), dtype=torch.complex128)
     for number, factor in enumerate(grid.factors):
         chosen = positions[classes == number]
         rows = torch.exp(turn * grid.ky[:, None] * chosen[None, :, 1])
-        columns = torch.exp(turn * chosen[:, :1] * grid.kx[None])
-        spectrum = spectrum + (rows @ columns) * factor
-    # The Nyquist frequency of an even number of pixels has no opposite: only the real part counts.
-    return torch.fft.ifft2(spectrum).real / grid.sampling**2
+        columns = torch.exp(turn * chosen[:, :1] * grid.kx[None, :half])
+        spectrum = spectrum + (rows @ columns) * factor[:, :half]
+    return torch.fft.irfft2(spectrum, s=grid.shape) / grid.sampling**2
 
 
 def image_wave(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
@@ -114,13 +114,16 @@ def recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
     return contrast * torch.exp(-2 * math.pi**2 * blur * square)
 
 
-def contrast_spectrum(
-    grid: Grid, positions: torch.Tensor, classes: torch.Tensor, optics: torch.Tensor
-) -> torch.Tensor:
-    """Spectrum (ny, nx) of the image of atoms (n, 2) in Å in a microscope (10,), less vacuum."""
-    phase = sheet_phase(grid, positions, classes)
-    wave = image_wave(grid, torch.polar(torch.ones_like(phase), phase), optics)
+def contrast_spectrum(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
+    """Spectrum (ny, nx) of the image of a wave in a microscope (10,), less that of vacuum."""
+    wave = image_wave(grid, exit_wave, optics)
     return torch.fft.fft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
+
+
+def sheet_wave(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Exit wave exp(iφ) (ny, nx) of atoms (n, 2) in Å of classes (n,) from 0 on."""
+    phase = sheet_phase(grid, positions, classes)
+    return torch.polar(torch.ones_like(phase), phase)
 
 
 def in_units(values: Sequence[float]) -> torch.Tensor:

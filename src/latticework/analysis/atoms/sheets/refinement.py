@@ -128,7 +128,7 @@ def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
     Pixels count less where the model leaves much more than the noise: contamination, mostly.
     """
     held = replace(tile.problem, free=tile.problem.free[:0])
-    solution = fit(held, state_at(held, held.origin, optics), steps=4)
+    solution = fit(held, state_at(held, held.origin, optics), steps=3)
     residual = filtered_residual(held, solution.state.positions, solution.state.optics).numpy()
     trusted = explained(residual, held.weights.numpy(), held.grid.sampling)
     problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
