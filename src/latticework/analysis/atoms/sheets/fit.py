@@ -40,7 +40,7 @@ class Problem:
     free
         Numbers of the free parameters of the microscope.
     usual, precision
-        (10,), a Gaussian prior of the microscope: its mean and inverse variance.
+        (parameters,), a Gaussian prior of the microscope: its mean and inverse variance.
     origin
         (n, 2), where the atoms were found, Å.
     doubts
@@ -65,7 +65,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class State:
-    """Positions (n, 2) in Å, the microscope (10,), and the objective there."""
+    """Positions (n, 2) in Å, the microscope (parameters,), and the objective there."""
 
     positions: torch.Tensor
     optics: torch.Tensor

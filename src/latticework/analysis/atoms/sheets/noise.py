@@ -20,6 +20,8 @@ LOWEST = 0.35  # 1/Å: below, what illumination and the sheet's border leave is 
 # Frequencies with less noise than this share of the strongest were never recorded.
 RECORDED = 0.003
 GUESS = (0.05, 0.5, 2.5)  # a usual MTF, eq. 5 of Madsen 2018
+# Mean and spread of what cameras have of c1, c2 and c3; c2 in the image's pixels, not the camera's.
+CAMERAS = np.array([0.05, 0.5, 2.5]), np.array([0.05, 0.25, 0.4])
 MEDIAN = math.log(2)  # of a squared Gaussian amplitude, in units of its mean
 
 
@@ -97,11 +99,14 @@ def smoothed(
     def camera(values: np.ndarray, at: np.ndarray) -> np.ndarray:
         return values[0] + 2 * np.log(_transfer(at * 2 * sampling, *values[1:]))
 
+    def misfit(values: np.ndarray) -> np.ndarray:
+        usual = (values[1:] - CAMERAS[0]) / CAMERAS[1]
+        return np.concatenate([root * (camera(values, known) - logarithm), usual])
+
     fit = least_squares(
-        lambda values: root * (camera(values, known) - logarithm),
+        misfit,
         (np.median(logarithm) + 1, *GUESS),
         bounds=([-np.inf, 0, 0.05, 1], [np.inf, 0.9, 5, 8]),
-        loss="soft_l1",
     )
     deviation = np.interp(k, known, logarithm - camera(fit.x, known))
     weights = np.interp(k, known, count)

@@ -22,7 +22,7 @@ def grid_of(low: float, high: float, step: float) -> np.ndarray:
 
 
 def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> np.ndarray:
-    """Fall of the objective by the image of each microscope (10,) at its best contrast, (n,)."""
+    """Fall of the objective by the image of each microscope (parameters,) at its best contrast, (n,)."""
     exit_wave = sheet_wave(problem.grid, problem.origin, problem.classes)
 
     def seen(image: torch.Tensor) -> torch.Tensor:
@@ -48,7 +48,7 @@ def total_misfit(problem: Problem) -> float:
 def starts(
     problem: Problem, limits: Mapping[str, tuple[float, float]], count: int
 ) -> list[torch.Tensor]:
-    """Microscopes (10,) from which to start, the most likely first.
+    """Microscopes (parameters,) from which to start, the most likely first.
 
     `limits` of defocus and cs in Å; everything else is as usual. They are the best local maxima of
     the grid, as far as they are not much worse than the best of all.
