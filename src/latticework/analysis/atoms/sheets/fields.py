@@ -43,7 +43,8 @@ class Picture:
     energy, thermal_sigma
         eV; RMS thermal displacement, Å.
     usual, precision
-        (parameters,), what is known of the microscope before: mean and inverse variance, in its units.
+        (parameters,), what is known of the microscope before, in its units: mean and inverse
+        variance.
     free
         Numbers of its parameters that are fitted.
     """

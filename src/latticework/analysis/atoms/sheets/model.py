@@ -120,7 +120,7 @@ def recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
 
 
 def contrast_spectrum(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Spectrum (ny, nx) of the image of a wave in a microscope (parameters,), less that of vacuum."""
+    """Spectrum (ny, nx) of a wave's image in a microscope (parameters,), less that of vacuum."""
     wave = image_wave(grid, exit_wave, optics)
     return torch.fft.fft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
 

@@ -22,7 +22,7 @@ def grid_of(low: float, high: float, step: float) -> np.ndarray:
 
 
 def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> np.ndarray:
-    """Fall of the objective by the image of each microscope (parameters,) at its best contrast, (n,)."""
+    """Fall (n,) of the objective by the images of microscopes, each at its best contrast."""
     exit_wave = sheet_wave(problem.grid, problem.origin, problem.classes)
 
     def seen(image: torch.Tensor) -> torch.Tensor:
