@@ -37,6 +37,18 @@ def save_mask(path: str | Path, frame: np.ndarray, mask: np.ndarray | None) -> f
     return float(first.mean())
 
 
+def save_residual(path: str | Path, residual: np.ndarray) -> None:
+    """Draw what a fit leaves of an image (ny, nx), in units of its mean, and save it as PNG."""
+    limit = 4 * np.nanstd(residual) if np.isfinite(residual).any() else 1.0
+    figure = Figure(figsize=(9, 9 * residual.shape[0] / residual.shape[1]), layout="constrained")
+    axes = figure.add_subplot()
+    shown = axes.imshow(residual, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_axis_off()
+    figure.colorbar(shown, ax=axes, shrink=0.6, label="image less model, share of the mean")
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
 def save_peaks(path: str | Path, pattern: np.ndarray, peaks: pd.DataFrame) -> None:
     """Draw Bragg peaks (x_px, y_px, intensity) on a pattern (ky, kx) and save it as PNG.
 
