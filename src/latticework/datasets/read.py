@@ -14,6 +14,8 @@ import numpy as np
 import rsciio
 import tifffile
 
+from latticework.datasets import stm
+
 # rosettasciio's readers for pictures. Left out: spectra, point lists, and readers that can run
 # code from a file (zarr stores and Panta Rhei archives may hold pickles).
 READERS = (
@@ -74,22 +76,26 @@ class Picture:
 def known_formats() -> tuple[str, ...]:
     """File name endings that can be read, lower case, without the dot."""
     endings = (e.lower() for name in READERS for e in _plugin(name)["file_extensions"])
-    return tuple(sorted(set(endings)))
+    return tuple(sorted({*endings, *stm.ENDINGS}))
 
 
-def read_picture(path: str | Path) -> Picture:
-    """Read a picture (or movie) by rosettasciio.
+def read_picture(
+    path: str | Path, channel: str | None = None, direction: str = "forward"
+) -> Picture:
+    """Read a picture (or movie) by rosettasciio, or by our readers of tunnelling images.
 
     Colour becomes luminance. Of several pictures in one file the first is taken, with a warning.
     A pixel size outside 0.005 to 5 Å gives a warning and counts as unknown; a TIFF's dots per
-    inch are none. Nothing in the file is unpickled.
+    inch are none. Nothing in the file is unpickled. `channel` and `direction` ("forward" or
+    "backward") choose one of the pictures of a scanning probe's file; without a channel it is the
+    topography, or the current where the tip's height was kept constant.
 
     Raises PictureError, naming the file, if it is missing, of unknown format, truncated, not a
     picture (1-D, a spectrum image, 4-D, complex), smaller than 32 px, constant, or has a NaN or
     an infinity.
     """
     path = Path(path).expanduser()
-    signals = _read(path)
+    signals = _read(path, channel=channel, direction=direction)
     pictures = [s for s in signals if len(_signal_axes(s)) == 2] or signals
     signal = pictures[0]
     if len(pictures) > 1:
@@ -129,11 +135,15 @@ def open_lazily(path: Path) -> dict:
     return pictures[0]
 
 
-def _read(path: Path, lazy: bool = False) -> list[dict]:
+def _read(
+    path: Path, lazy: bool = False, channel: str | None = None, direction: str = "forward"
+) -> list[dict]:
     if not path.is_file():
         raise PictureError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
         raise PictureError(f"{path}: the file is empty")
+    if probed := _scanning_probe(path, channel, direction):
+        return probed
     ending = path.suffix.lower().lstrip(".")
     readers = [
         name for name in READERS if ending in (e.lower() for e in _plugin(name)["file_extensions"])
@@ -166,6 +176,18 @@ def _read(path: Path, lazy: bool = False) -> list[dict]:
         f"{path}: cannot be read as .{ending}; it is truncated, damaged, or something else "
         f"({'; '.join(reasons)})"
     )
+
+
+def _scanning_probe(path: Path, channel: str | None, direction: str) -> list[dict]:
+    """The picture of a scanning probe's file as a list of one, or an empty one for any other."""
+    try:
+        found = stm.signals(path, channel, direction)
+    # A damaged file makes its reader stumble over anything.
+    except Exception as error:
+        raise PictureError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+    if not found and channel is not None:
+        raise PictureError(f"{path}: has no channels to choose from; leave the channel out")
+    return found
 
 
 def _is_planar_colour(path: Path) -> bool:
