@@ -25,10 +25,10 @@ def leaves(section, *keys):
     }
 
 
-def evaluated_with(section):
-    """The leaves of a section on which scores depend."""
+def used_with(section, role="evaluate"):
+    """The leaves of a section on which a role of the modality depends."""
     return lambda wildcards: leaves(
-        section, *study_of(wildcards).kind.evaluate_with[section]
+        section, *getattr(study_of(wildcards).kind, f"{role}_with")[section]
     )(wildcards)
 
 

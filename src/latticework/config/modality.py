@@ -4,7 +4,7 @@ Functions and models are named, "room.module:attribute", and loaded when they ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Modality:
         Keys of sections that decide the scores, by section.
     prepared
         Files in evaluation/<study>/ that the evaluation needs beside the held-out shards.
+    bounds
+        Sections to limits of what is measured.
+    bounds_with
+        Keys of sections that decide the limits, by section.
     tables
         Tables of every study, in evaluation/<study>/.
     network_tables
@@ -54,6 +58,8 @@ class Modality:
     analyses: tuple[str, ...]
     evaluate: str
     evaluate_with: Mapping[str, tuple[str, ...]]
+    bounds: str = ""
+    bounds_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     network_tables: tuple[str, ...] = ("scores.csv",)

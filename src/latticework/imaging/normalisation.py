@@ -3,21 +3,27 @@
 import torch
 
 
-def gaussian_matrix(size: int, sigma: float, device: torch.device | None = None) -> torch.Tensor:
+def gaussian_matrix(
+    size: int, sigma: float | torch.Tensor, device: torch.device | None = None
+) -> torch.Tensor:
     """(size, size) matrix that averages a line with a Gaussian of `sigma` px.
 
-    Rows are normalised to one, so that near a border only pixels inside count.
+    Rows are normalised to one, so that near a border only pixels inside count. Widths (n, 1, 1)
+    give as many matrices, (n, size, size).
     """
     position = torch.arange(size, dtype=torch.float32, device=device)
     weights = torch.exp(-0.5 * ((position[:, None] - position[None]) / sigma) ** 2)
-    return weights / weights.sum(dim=1, keepdim=True)
+    return weights / weights.sum(dim=-1, keepdim=True)
 
 
-def local_mean(picture: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px. Exact, separable."""
+def local_mean(picture: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
+    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px. Exact, separable.
+
+    Widths (n, 1, 1) are those of n pictures.
+    """
     rows = gaussian_matrix(picture.shape[-2], sigma, picture.device)
     columns = gaussian_matrix(picture.shape[-1], sigma, picture.device)
-    return rows @ picture @ columns.T
+    return rows @ picture @ columns.mT
 
 
 def normalise(pictures: torch.Tensor, sigma: float, floor: float = 1e-6) -> torch.Tensor:

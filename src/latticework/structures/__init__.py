@@ -6,7 +6,7 @@ integer arrays `classes` (from 1 on) and `column` (atoms of one column are found
 boolean array `specimen` (atoms of the specimen itself, though perhaps covered).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ase import Atoms
 from tqdm import tqdm
 
 from latticework.seeds import stream
-from latticework.shards import ShardError, atomic
+from latticework.shards import Array, ShardError, atomic
 
 
 def numbered(
@@ -76,6 +76,23 @@ class Targets:
 def targets(atoms: Atoms) -> Targets:
     """What a network is to find: the visible atoms of a structure, or its visible columns."""
     return _found_together(atoms[atoms.arrays["visible"]])
+
+
+def target_arrays(structures: Sequence[Atoms]) -> dict[str, Array]:
+    """The targets of structures as a shard holds them: `positions`, `numbers` and `classes`."""
+    found = [targets(atoms) for atoms in structures]
+    arrays = {
+        "positions": Array(
+            [t.positions for t in found],
+            "Å",
+            ("structure", "atom", "axis (x, y, z)"),
+            ragged=True,
+        ),
+    }
+    for name in ("numbers", "classes"):
+        values = [getattr(t, name) for t in found]
+        arrays[name] = Array(values, "1", ("structure", "atom"), ragged=True)
+    return arrays
 
 
 def specimen(atoms: Atoms) -> Targets:

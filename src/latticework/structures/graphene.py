@@ -233,6 +233,36 @@ def graphene(
     flat += rng.normal(0, disorder, flat.shape)
     flat[:, :2] %= box
 
+    dirt = contaminate(
+        rng,
+        box,
+        contamination=contamination,
+        contamination_radius=contamination_radius,
+        contamination_thickness=contamination_thickness,
+        contamination_density=contamination_density,
+        contamination_profile=contamination_profile,
+    )
+    visible = uncovered(flat, dirt, box, contamination_margin)
+    atoms = on_sheet(flat, dirt, box)
+    # Contamination is carbon, whatever the sheet is made of.
+    atoms.symbols[: len(flat)] = element
+    atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
+    atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    atoms.info["pristine_area"] = area_outside(made.holes, box)
+    return atoms
+
+
+def contaminate(
+    rng: np.random.Generator,
+    box: float,
+    *,
+    contamination: tuple[int, int],
+    contamination_radius: tuple[float, float],
+    contamination_thickness: tuple[float, float],
+    contamination_density: float,
+    contamination_profile: tuple[float, float],
+) -> np.ndarray:
+    """Atoms (n, 3) of random amorphous patches on a sheet: see `graphene`."""
     patches = []
     for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
         outline = random_outline(rng, box, contamination_radius)
@@ -241,24 +271,27 @@ def graphene(
         patches.append(
             amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
         )
-    dirt = np.concatenate([np.empty((0, 3)), *patches])
-    visible = np.ones(len(flat), bool)
-    if len(dirt):
-        nearest = cKDTree(dirt[:, :2], boxsize=box).query(flat[:, :2])[0]
-        visible = nearest >= contamination_margin
-    positions = np.concatenate([flat, dirt])
+    return np.concatenate([np.empty((0, 3)), *patches])
+
+
+def on_sheet(sheet: np.ndarray, dirt: np.ndarray, box: float) -> Atoms:
+    """Carbon atoms of a sheet (n, 3) and of what lies on it (m, 3), with empty margins."""
+    positions = np.concatenate([sheet, dirt])
     positions[:, 2] -= positions[:, 2].min() - MARGIN
-    atoms = Atoms(
-        # Contamination is carbon, whatever the sheet is made of.
-        [element] * len(flat) + ["C"] * len(dirt),
+    return Atoms(
+        ["C"] * len(positions),
         positions=positions,
         cell=(box, box, positions[:, 2].max() + MARGIN),
         pbc=(True, True, False),
     )
-    atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
-    atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
-    atoms.info["pristine_area"] = area_outside(made.holes, box)
-    return atoms
+
+
+def uncovered(sheet: np.ndarray, dirt: np.ndarray, box: float, margin: float) -> np.ndarray:
+    """Mask of a sheet's atoms (n, 3) that no contamination (m, 3) is nearer to than a margin, Å."""
+    if len(dirt) == 0:
+        return np.ones(len(sheet), bool)
+    nearest = cKDTree(dirt[:, :2], boxsize=box).query(sheet[:, :2])[0]
+    return nearest >= margin
 
 
 def area_outside(holes: list[Outline], box: float) -> float:
