@@ -1,7 +1,7 @@
 """Random tips and scans: turn images of a sharp tip into training images with labels.
 
-Everything that a scan adds is in units of the corrugation, the standard deviation of the image
-without it, so that one set of ranges serves all surfaces.
+Everything that a scan adds is in units of the corrugation, the robust standard deviation of the
+image without it, so that one set of ranges serves all surfaces.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from latticework.imaging.draws import Distribution, draw
 from latticework.imaging.labels import render_labels
-from latticework.imaging.levelling import level
+from latticework.imaging.levelling import MAD, level
 from latticework.imaging.normalisation import local_mean, normalise
 from latticework.imaging.scan import Scan, random_scan, scanned, wander
 
@@ -142,9 +142,9 @@ def scanned_surface(
     scan: Scan,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """What scans record of structures, of standard deviation 1, (n, size, size).
+    """What scans record of structures, of robust standard deviation 1, (n, size, size).
 
-    Where the tip changes, the lines after it are those of another tip.
+    A hole or an adsorbate does not set the unit, the lattice does. Where the tip changes, the lines after it are those of another tip.
     """
     tip = random_tip(drawn, generator)
     places = scan.places()
@@ -159,8 +159,9 @@ def scanned_surface(
         other = scanned(tip_images(bank, structures, changed_tip(tip, generator)), places, bank.box)
         after = torch.arange(scan.size, device=seen.device) >= line
         seen = torch.where((after & changes[:, None])[:, :, None], other, seen)
-    seen = seen - seen.mean(dim=(1, 2), keepdim=True)
-    return seen / seen.std(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    seen = seen - seen.flatten(1).median(dim=1).values[:, None, None]
+    spread = MAD * seen.abs().flatten(1).median(dim=1).values[:, None, None]
+    return seen / spread.clamp(min=1e-6)
 
 
 def disturbances(

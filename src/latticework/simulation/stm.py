@@ -95,8 +95,8 @@ def _crossing(logs: np.ndarray, level: float) -> np.ndarray:
 def _sites(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> np.ndarray:
     """Density (slices, size, size) of a surface's sites."""
     pixel = float(atoms.cell.lengths()[0]) / size
-    total = np.zeros((len(heights), size, size))
     reach = int(np.ceil(REACH / pixel))
+    total = np.zeros((len(heights), size + 2 * reach, size + 2 * reach))
     steps = np.arange(-reach, reach + 1)
     for place, charge, along_x, along_y in zip(
         atoms.positions,
@@ -111,8 +111,9 @@ def _sites(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> n
         # Directed orbitals of the same decay: (x/d)² and (y/d)², 1 on average over directions.
         shape = 1 - along_x - along_y + 3 * (along_x * x**2 + along_y * y**2) / distance**2
         part = charge * shape * np.exp(-2 * given.decay * distance)
-        _add(total, part, row, column, reach)
-    return total
+        row, column = row % size, column % size
+        total[:, row : row + len(steps), column : column + len(steps)] += part
+    return _folded(total, size, reach)
 
 
 def _molecules(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> np.ndarray:
@@ -122,8 +123,9 @@ def _molecules(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) 
     equal ones are computed once. Its place between pixels is kept by moving the atoms.
     """
     pixel = float(atoms.cell.lengths()[0]) / size
-    total = np.zeros((len(heights), size, size))
     reach = int(np.ceil(FAR / pixel))
+    width = 2 * reach + 1
+    total = np.zeros((len(heights), size + 2 * reach, size + 2 * reach))
     order = np.argsort(atoms.arrays["column"], kind="stable")
     _, starts = np.unique(atoms.arrays["column"][order], return_index=True)
     for part in np.split(order, starts[1:]):
@@ -136,14 +138,16 @@ def _molecules(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) 
         density = hueckel.stencil(
             own.tobytes(), pixel, reach, above, given.decay, given.states
         )
-        _add(total, density, row, column, reach)
-    return total
+        row, column = row % size, column % size
+        total[:, row : row + width, column : column + width] += density
+    return _folded(total, size, reach)
 
 
-def _add(total: np.ndarray, part: np.ndarray, row: int, column: int, reach: int) -> None:
-    """Add a part (slices, 2·reach + 1, …) around a pixel of a periodic total, in place."""
-    size = total.shape[-1]
-    rows = (row + np.arange(-reach, reach + 1)) % size
-    columns = (column + np.arange(-reach, reach + 1)) % size
-    # A part that is larger than the period meets itself, which `+=` would forget.
-    np.add.at(total, (slice(None), rows[:, None], columns), part)
+def _folded(padded: np.ndarray, size: int, reach: int) -> np.ndarray:
+    """A periodic total (slices, size, size) of one with a margin of `reach` px on all sides."""
+    rows = (np.arange(padded.shape[1]) - reach) % size
+    total = np.zeros((len(padded), size, padded.shape[2]))
+    np.add.at(total, (slice(None), rows), padded)
+    folded = np.zeros((len(padded), size, size))
+    np.add.at(folded, (slice(None), slice(None), rows), total)
+    return folded
