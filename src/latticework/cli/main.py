@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from latticework.cli import peaks, predict, strain, verify
+from latticework.cli import lattice, peaks, predict, strain, verify
 
-COMMANDS = (predict, peaks, strain, verify)
+COMMANDS = (predict, lattice, peaks, strain, verify)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -141,9 +141,7 @@ def _setpoint(header: Mapping[str, str]) -> str:
     return cells[2] if len(cells) > 2 else ""
 
 
-def _chosen(
-    channels: list[Channel], name: str | None, direction: str, feedback: bool
-) -> Channel:
+def _chosen(channels: list[Channel], name: str | None, direction: str, feedback: bool) -> Channel:
     """The channel of a name, or the one that shows the surface; ValueError if there is none."""
     there = [c for c in channels if c.direction == direction]
     wanted = (name,) if name else ("Z", "Current") if feedback else ("Current", "Z")

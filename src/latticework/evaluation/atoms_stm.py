@@ -92,7 +92,10 @@ def images(
         for number in range(len(bank.spectra)):
             generator = torch.Generator()
             generator.manual_seed(torch_seed(seed, f"evaluation/{noise:g}", number))
-            drawn = steady(ranges) | {"noise": torch.tensor([noise]), "line_noise": torch.tensor([noise])}
+            drawn = steady(ranges) | {
+                "noise": torch.tensor([noise]),
+                "line_noise": torch.tensor([noise]),
+            }
             seen = scanned_surface(bank, torch.tensor([number]), drawn, scan, generator)
             image = seen + disturbances(drawn, size, generator)
             yield noise, number, image.numpy(), sampling

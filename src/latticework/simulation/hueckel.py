@@ -55,9 +55,7 @@ def frontier(energies: np.ndarray, states: str) -> np.ndarray:
     )
 
 
-def density(
-    positions: np.ndarray, tips: np.ndarray, decay: float, states: str
-) -> np.ndarray:
+def density(positions: np.ndarray, tips: np.ndarray, decay: float, states: str) -> np.ndarray:
     """Σ|ψ|² over the frontier orbitals of a molecule at places of the tip (…, 3), in Å.
 
     ψ = Σ c_i (u_i·d) exp(−κ d)/d, with d from atom i to the tip and u_i the atom's normal.

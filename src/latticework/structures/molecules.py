@@ -197,7 +197,9 @@ def layer(
     keep = rng.random(len(sites)) >= rng.uniform(*vacancies)
     spread = rng.uniform(*disorder), rng.uniform(*tilt), rng.uniform(*azimuth)
 
-    parts = {name: [] for name in ("positions", "column", "classes", "azimuth", "domain", "visible")}
+    parts = {
+        name: [] for name in ("positions", "column", "classes", "azimuth", "domain", "visible")
+    }
 
     def put(place: np.ndarray, number: int, choice: int, group: int, seen: bool) -> None:
         kind, turn = choices[choice]

@@ -14,7 +14,12 @@ def lattice_graph(positions: np.ndarray) -> np.ndarray:
     if len(positions) < 3:
         return np.zeros((0, 2), dtype=int)
     corners = Delaunay(positions).simplices
-    edges = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=1), axis=0)
+    edges = np.unique(
+        np.sort(
+            np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=1
+        ),
+        axis=0,
+    )
     lengths = np.linalg.norm(positions[edges[:, 0]] - positions[edges[:, 1]], axis=1)
     return edges[lengths < LONGEST * np.median(lengths)]
 

@@ -1,18 +1,20 @@
 """An image's lattice with all that makes it doubtful: what `latticework lattice` prints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from latticework.analysis.surfaces.lattice import Lattice, find_lattice
+from latticework.analysis.surfaces.harmonics import refined
+from latticework.analysis.surfaces.lattice import Lattice, find_lattice, symmetry_of
 from latticework.analysis.surfaces.lock_in import demodulate
 from latticework.analysis.surfaces.reflections import Reflections, find_reflections
 from latticework.imaging.levelling import level
 from latticework.imaging.normalisation import local_mean
 
 CONFIDENT = 0.95
-FEWEST_PERIODS = 5
+# Periods in an image below which vectors are rough, and below which waves are fitted together.
+FEWEST_PERIODS, MANY_PERIODS = 5, 8
 MOST_LOST = 0.05  # share of lines without a signal that needs no mention
 COVERED = 0.8  # share of the image in which the lattice has to be seen
 STRONGEST = 3  # reflections by which the lattice is followed through the image
@@ -49,9 +51,7 @@ class Reading:
     def confident(self) -> bool:
         """Whether the lattice can be relied on: certain, and nothing speaks against it."""
         return (
-            self.lattice is not None
-            and self.lattice.confidence >= CONFIDENT
-            and not self.warnings
+            self.lattice is not None and self.lattice.confidence >= CONFIDENT and not self.warnings
         )
 
 
@@ -72,6 +72,8 @@ def read_lattice(image: np.ndarray) -> Reading:
     coverage, notes = _follow(flat, lattice, reflections)
     warnings += notes
     longest = lattice.lengths.max()
+    if longest * MANY_PERIODS > min(image.shape):
+        lattice = _refined(flat, lattice, reflections)
     if longest * FEWEST_PERIODS > min(image.shape):
         warnings.append(
             f"only {min(image.shape) / longest:.1f} periods of {longest:.1f} px: vectors are rough"
@@ -87,6 +89,21 @@ def read_lattice(image: np.ndarray) -> Reading:
 def _attempt(image: np.ndarray) -> tuple[np.ndarray, Lattice | None, Reflections]:
     reflections = find_reflections(image)
     return image, find_lattice(reflections, image.shape), reflections
+
+
+def _refined(image: np.ndarray, lattice: Lattice, reflections: Reflections) -> Lattice:
+    """A lattice by a fit of its waves; what the fit moves is an error of the vectors as well."""
+    order = np.argsort(reflections.significance[lattice.members])[::-1]
+    vectors = refined(image, lattice.vectors, lattice.indices[order])
+    symmetry, certainty = symmetry_of(vectors)
+    return replace(
+        lattice,
+        vectors=vectors,
+        sigma=np.hypot(lattice.sigma, 0.5 * np.abs(vectors - lattice.vectors)),
+        reciprocal=np.linalg.inv(vectors).T,
+        symmetry=symmetry,
+        symmetry_confidence=certainty,
+    )
 
 
 def _even(image: np.ndarray) -> np.ndarray:
@@ -110,9 +127,7 @@ def _without_lost_lines(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
     good = np.flatnonzero(~lost)
     image, lost = image[good[0] : good[-1] + 1], lost[good[0] : good[-1] + 1]
     rows = np.arange(len(image))
-    nearest = np.flatnonzero(~lost)[
-        np.abs(rows[:, None] - np.flatnonzero(~lost)).argmin(axis=1)
-    ]
+    nearest = np.flatnonzero(~lost)[np.abs(rows[:, None] - np.flatnonzero(~lost)).argmin(axis=1)]
     return image[nearest], warnings
 
 
@@ -125,9 +140,10 @@ def _follow(
     width = max(1.2 * float(lattice.lengths.max()), min(image.shape) / 24)
     waves = np.array([demodulate(image, g, width) for g in followed])
     # Between its points the primitive lattice has nothing: what is seen there is noise.
-    between = followed + (np.array([[0.5, 0.5], [0.5, -0.5], [0.5, 0.5]]) @ lattice.reciprocal)[
-        : len(followed)
-    ]
+    between = (
+        followed
+        + (np.array([[0.5, 0.5], [0.5, -0.5], [0.5, 0.5]]) @ lattice.reciprocal)[: len(followed)]
+    )
     noise = np.array([demodulate(image, g, width) for g in between])
     level_of_noise = np.median(np.sqrt((np.abs(noise) ** 2).sum(axis=0)))
     seen = np.sqrt((np.abs(waves) ** 2).sum(axis=0)) > STANDS_OUT * level_of_noise

@@ -86,9 +86,9 @@ def find_reflections(image: np.ndarray, significant: float = SIGNIFICANT) -> Ref
     rows, columns = np.nonzero(peaks)
     order = np.argsort(ratio[rows, columns])[::-1][:MOST]
     rows, columns = rows[order], columns[order]
-    found = np.array(
-        [_refined(power, r, c) for r, c in zip(rows, columns, strict=True)]
-    ).reshape(-1, 2)
+    found = np.array([_refined(power, r, c) for r, c in zip(rows, columns, strict=True)]).reshape(
+        -1, 2
+    )
     steps = np.array([fx[1] - fx[0], fy[1] - fy[0]])
     frequencies = np.stack([fx[columns], fy[rows]], axis=1) + found * steps
     strength = ratio[rows, columns]
