@@ -144,7 +144,8 @@ def scanned_surface(
 ) -> torch.Tensor:
     """What scans record of structures, of robust standard deviation 1, (n, size, size).
 
-    A hole or an adsorbate does not set the unit, the lattice does. Where the tip changes, the lines after it are those of another tip.
+    A hole or an adsorbate does not set the unit, the lattice does. Where the tip changes, the lines
+    after it are those of another tip.
     """
     tip = random_tip(drawn, generator)
     places = scan.places()

@@ -63,7 +63,7 @@ def image_of(atoms: Atoms, given: Simulation) -> np.ndarray:
     size = 2 * round(box / given.sampling / 2)
     specimen = atoms.arrays["specimen"]
     mean = float(atoms.positions[specimen, 2].max()) + given.height
-    slices = SLICES[NEAREST - given.height <= SLICES]
+    slices = SLICES[given.height + SLICES >= NEAREST]
     heights = mean + slices
     of_molecules = "charge" not in atoms.arrays
     total = (_molecules if of_molecules else _sites)(atoms, given, size, heights)
@@ -103,7 +103,7 @@ def _sites(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> n
         *(atoms.arrays[name] for name in ("charge", "orbital_x", "orbital_y")),
         strict=True,
     ):
-        column, row = (int(round(c / pixel)) for c in place[:2])
+        column, row = (round(float(c) / pixel) for c in place[:2])
         x = ((column + steps) * pixel - place[0])[None, None, :]
         y = ((row + steps) * pixel - place[1])[None, :, None]
         z = (heights - place[2])[:, None, None]
@@ -131,7 +131,7 @@ def _molecules(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) 
     for part in np.split(order, starts[1:]):
         positions = atoms.positions[part]
         middle = positions.mean(axis=0)
-        column, row = (int(round(c / pixel)) for c in middle[:2])
+        column, row = (round(float(c) / pixel) for c in middle[:2])
         anchor = np.array([column * pixel, row * pixel, middle[2]])
         own = np.round(positions - anchor, 2).astype(np.float32)
         above = tuple(np.round(heights - middle[2], 2))

@@ -1,9 +1,9 @@
 """Surfaces as a tunnelling microscope sees them: the topmost sites, their charge and orbitals.
 
 Lengths are in Å; the surface is periodic in a square box, into which a lattice of another shape
-fits with a strain of a few per cent at most. Arrays beside those of all structures: `charge` (local
-density of states of a site over the mean), `orbital_x` and `orbital_y` (the shares of it in orbitals
-along x and y; the rest is round), `domain` (of an ordered state, from 0).
+fits with a strain of some per cent. Arrays beside those of all: `charge` (local density of states
+of a site over the mean), `orbital_x` and `orbital_y` (the shares of it in orbitals along x and y;
+the rest is round), `domain` (of an ordered state, from 0).
 """
 
 from collections.abc import Mapping
@@ -168,7 +168,7 @@ def lattice_sites(kind: str, constant: float, box: float) -> tuple[np.ndarray, n
     corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
     # Of both sites of a rectangle the indices along a and b of the hexagonal cell.
     first = np.column_stack([corners[:, 0] + corners[:, 1], 2 * corners[:, 1]])
-    index = np.concatenate([first, first + [1, 1]])
+    index = np.concatenate([first, first + np.ones(2, int)])
     scale = np.array([box / columns, box / rows / np.sqrt(3)])
     basis = {
         "graphite": np.array([[0, 0], [1 / 3, 2 / 3]]),

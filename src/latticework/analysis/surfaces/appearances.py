@@ -17,8 +17,6 @@ from scipy.spatial.transform import Rotation
 from latticework.config.stm import Simulation
 from latticework.simulation.stm import image_of
 
-ROOM = 12.0  # Å around a molecule in its picture
-DEPTH = 2.5  # Å below its highest point, to which a picture of a lone molecule is kept
 WINDOW = 0.32  # of the distance of neighbours: standard deviation of the window
 BLUR = 0.7  # Å, RMS radius of a usual tip's end
 STEP = 10.0  # degrees of azimuth
@@ -77,10 +75,12 @@ def appearances(
         for turn in range(turns):
             azimuth = period * turn / turns
             turned = Rotation.from_euler("z", azimuth, degrees=True).apply(atoms)
-            image, pixel = _alone(turned, given)
+            image, pixel = _tile(turned, given, constant)
             place = steps * sampling / pixel + (len(image) // 2)
             rows, columns = np.meshgrid(place, place, indexing="ij")
-            pictures.append(ndimage.map_coordinates(image, [rows, columns], order=1))
+            pictures.append(
+                ndimage.map_coordinates(image, [rows, columns], order=1, mode="grid-wrap")
+            )
             kinds.append(kind)
             azimuths.append(azimuth)
     radius = np.hypot(steps[:, None], steps) * sampling
@@ -94,9 +94,11 @@ def appearances(
     )
 
 
-def _alone(positions: np.ndarray, given: Simulation) -> tuple[np.ndarray, float]:
-    """Height (m, m) over one molecule in the middle of a box, Å, and the pixel."""
-    side = 2 * ROOM
+def _tile(positions: np.ndarray, given: Simulation, side: float) -> tuple[np.ndarray, float]:
+    """Height (m, m) over molecules on a square lattice, Å, one in the middle, and the pixel.
+
+    With neighbours as near as in a layer the tip is as high above them as it is there.
+    """
     atoms = Atoms("C" * len(positions), positions=positions, cell=(side, side, 40.0))
     size = 2 * round(side / given.sampling / 2)
     pixel = side / size
@@ -104,9 +106,7 @@ def _alone(positions: np.ndarray, given: Simulation) -> tuple[np.ndarray, float]
     for name in ("column", "specimen"):
         atoms.new_array(name, np.ones(len(positions), int if name == "column" else bool))
     height = image_of(atoms, given)[0]
-    # What is below the molecule's side nobody sees in a layer.
-    height = np.maximum(height, height.max() - DEPTH)
-    return ndimage.gaussian_filter(height, BLUR / pixel), pixel
+    return ndimage.gaussian_filter(height, BLUR / pixel, mode="wrap"), pixel
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,11 @@ class Molecules:
         return self.scores.argmax(axis=1)
 
 
-def correlations(image: np.ndarray, known: Appearances) -> np.ndarray:
-    """Correlation (n, ny, nx) of an image with each picture, under the window at each pixel."""
+def correlations(image: np.ndarray, known: Appearances) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation (n, ny, nx) of an image with each picture, and the image's contrast (ny, nx).
+
+    Both under the window around each pixel.
+    """
     weights = known.window
     shape = [next_fast_len(a + b - 1) for a, b in zip(image.shape, weights.shape, strict=True)]
     half = weights.shape[0] // 2
@@ -153,7 +156,7 @@ def correlations(image: np.ndarray, known: Appearances) -> np.ndarray:
         kernel = weights * centred / max(spread, 1e-12)
         part = correlated(image, kernel) - mean * correlated(np.ones_like(image), kernel)
         found[number] = part / np.sqrt(variance) / np.maximum(inside, 0.3)
-    return found
+    return found, np.sqrt(variance)
 
 
 def find_molecules(
@@ -170,19 +173,24 @@ def find_molecules(
     lowest
         Least correlation.
     """
-    maps = correlations(image, known)
+    maps, contrast = correlations(image, known)
     best = maps.max(axis=0)
-    size = 2 * int(nearest / 2) + 1
-    peaks = (best == ndimage.maximum_filter(best, size)) & (best > lowest)
+    # What is between molecules may look like one as well, but there is less of it.
+    power = best * contrast
+    peaks = (power == ndimage.maximum_filter(power, 2 * int(nearest / 3) + 1)) & (best > lowest)
     rows, columns = np.nonzero(peaks)
-    order = np.argsort(best[rows, columns])[::-1]
-    rows, columns = rows[order], columns[order]
-    places = np.column_stack([columns, rows]).astype(float)
-    # Of two that are too near the better one stays.
-    close = cKDTree(places).query_pairs(nearest, output_type="ndarray") if len(places) else []
-    dropped = {int(pair[1]) for pair in close}
-    keep = np.array([n for n in range(len(places)) if n not in dropped], dtype=int)
-    return read_at(maps, places[keep], known, reach=1)
+    order = np.argsort(power[rows, columns])[::-1]
+    places = np.column_stack([columns, rows])[order].astype(float)
+    return read_at(maps, places[_apart(places, nearest)], known, reach=2)
+
+
+def _apart(places: np.ndarray, nearest: float) -> np.ndarray:
+    """Numbers of places (n, 2), the best first, that no better one is too near to."""
+    near = cKDTree(places).query_ball_point(places, nearest) if len(places) else []
+    kept = np.zeros(len(places), bool)
+    for number, around in enumerate(near):
+        kept[number] = not any(kept[other] for other in around if other < number)
+    return np.flatnonzero(kept)
 
 
 def read_at(maps: np.ndarray, places: np.ndarray, known: Appearances, reach: int) -> Molecules:

@@ -124,7 +124,7 @@ def _slack(frequencies: np.ndarray, bins: np.ndarray) -> np.ndarray:
 def _best_basis(
     frequencies: np.ndarray, significance: np.ndarray, bins: np.ndarray
 ) -> np.ndarray | None:
-    """The pair of vectors (2, 2) that explains reflections best; None where no pair spans a cell."""
+    """The pair of vectors (2, 2) that explains reflections best; None where none spans a cell."""
     strong = frequencies[:COMBINED]
     first, second = np.triu_indices(len(strong), 1)
     vectors = np.concatenate(

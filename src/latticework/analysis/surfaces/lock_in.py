@@ -1,4 +1,4 @@
-"""Lock-in of an image at a wave vector: local amplitude and phase (Lawler et al. 2010, Fujita 2014).
+"""Lock-in of an image at a wave vector: local amplitude and phase (Lawler et al. 2010).
 
 The image is multiplied by exp(−2πi g·r) and averaged over a neighbourhood: what is left varies
 slowly, its phase by 2π for a displacement of one period.

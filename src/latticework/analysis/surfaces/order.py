@@ -40,14 +40,24 @@ class Wave:
         return self.significance > DETECTED
 
 
-def wave_at(image: np.ndarray, expected: np.ndarray, free: bool = True) -> Wave:
-    """The wave of a levelled image near an expected vector (x, y in cycles/px).
+def waves_at(image: np.ndarray, expected: np.ndarray, free: bool = True) -> list[Wave]:
+    """Waves of a levelled image near expected vectors (n, 2), x and y in cycles/px.
 
-    With `free` its frequency is that of the highest power within `REACH`; without, the expected.
+    With `free` a wave's frequency is that of the highest power within `REACH`; without, the
+    expected one.
     """
-    values, window = tapered(image)
-    power, background, fx, fy = spectrum(image)
-    expected = np.asarray(expected) * (1 if expected[1] >= 0 else -1)
+    known = tapered(image), spectrum(image)
+    return [_wave(*known, vector, free) for vector in np.asarray(expected)]
+
+
+def _wave(
+    taper: tuple[np.ndarray, np.ndarray],
+    known: tuple[np.ndarray, ...],
+    expected: np.ndarray,
+    free: bool,
+) -> Wave:
+    (values, window), (_, background, fx, fy) = taper, known
+    expected = expected * (1 if expected[1] >= 0 else -1)
     frequency = _maximum(values, expected) if free else expected
     row, column = np.abs(fy - expected[1]).argmin(), np.abs(fx - expected[0]).argmin()
     noise = background[row, column]
@@ -99,8 +109,8 @@ class Ordering:
 
 def ordering(image: np.ndarray, bragg: np.ndarray, divisor: float) -> Ordering:
     """Waves at g/divisor for each of the lattice's reflections `bragg` (n, 2) in cycles/px."""
-    lattice_waves = [wave_at(image, g) for g in bragg]
-    waves = [wave_at(image, g / divisor) for g in bragg]
+    found = waves_at(image, np.concatenate([bragg, bragg / divisor]))
+    lattice_waves, waves = found[: len(bragg)], found[len(bragg) :]
     fractions = [
         np.linalg.norm(q.frequency) / np.linalg.norm(g.frequency)
         for q, g in zip(waves, lattice_waves, strict=True)
@@ -134,4 +144,5 @@ def staggered(image: np.ndarray, lattice: Lattice) -> dict[tuple[float, float], 
     orders, has one without the other.
     """
     points = ((0.5, 0.5), (0.5, -0.5), (0.5, 0.0), (0.0, 0.5))
-    return {point: wave_at(image, np.array(point) @ lattice.reciprocal) for point in points}
+    found = waves_at(image, np.array(points) @ lattice.reciprocal)
+    return dict(zip(points, found, strict=True))

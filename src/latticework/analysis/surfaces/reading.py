@@ -1,18 +1,20 @@
 """An image's lattice with all that makes it doubtful: what `latticework lattice` prints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from latticework.analysis.surfaces.lattice import Lattice, find_lattice
+from latticework.analysis.surfaces.harmonics import refined
+from latticework.analysis.surfaces.lattice import Lattice, find_lattice, symmetry_of
 from latticework.analysis.surfaces.lock_in import demodulate
 from latticework.analysis.surfaces.reflections import Reflections, find_reflections
 from latticework.imaging.levelling import level
 from latticework.imaging.normalisation import local_mean
 
 CONFIDENT = 0.95
-FEWEST_PERIODS = 5
+# Periods in an image below which vectors are rough, and below which waves are fitted together.
+FEWEST_PERIODS, MANY_PERIODS = 5, 8
 MOST_LOST = 0.05  # share of lines without a signal that needs no mention
 COVERED = 0.8  # share of the image in which the lattice has to be seen
 STRONGEST = 3  # reflections by which the lattice is followed through the image
@@ -70,6 +72,8 @@ def read_lattice(image: np.ndarray) -> Reading:
     coverage, notes = _follow(flat, lattice, reflections)
     warnings += notes
     longest = lattice.lengths.max()
+    if longest * MANY_PERIODS > min(image.shape):
+        lattice = _refined(flat, lattice, reflections)
     if longest * FEWEST_PERIODS > min(image.shape):
         warnings.append(
             f"only {min(image.shape) / longest:.1f} periods of {longest:.1f} px: vectors are rough"
@@ -85,6 +89,21 @@ def read_lattice(image: np.ndarray) -> Reading:
 def _attempt(image: np.ndarray) -> tuple[np.ndarray, Lattice | None, Reflections]:
     reflections = find_reflections(image)
     return image, find_lattice(reflections, image.shape), reflections
+
+
+def _refined(image: np.ndarray, lattice: Lattice, reflections: Reflections) -> Lattice:
+    """A lattice by a fit of its waves; what the fit moves is an error of the vectors as well."""
+    order = np.argsort(reflections.significance[lattice.members])[::-1]
+    vectors = refined(image, lattice.vectors, lattice.indices[order])
+    symmetry, certainty = symmetry_of(vectors)
+    return replace(
+        lattice,
+        vectors=vectors,
+        sigma=np.hypot(lattice.sigma, 0.5 * np.abs(vectors - lattice.vectors)),
+        reciprocal=np.linalg.inv(vectors).T,
+        symmetry=symmetry,
+        symmetry_confidence=certainty,
+    )
 
 
 def _even(image: np.ndarray) -> np.ndarray:
