@@ -35,6 +35,8 @@ MODALITY = Modality(
         "imaging": ("sampling", "source_size", "maadf"),
     },
     tables=("bounds.csv", "real_images.csv"),
+    network_tables=("scores.csv", "drawn.csv"),
+    drawn="evaluation.atoms_stem:evaluate_drawn",
 )
 
 
