@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from latticework.shards import atomic
 
@@ -23,6 +24,17 @@ def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> No
     figure.colorbar(points, ax=axes, shrink=0.6, label="probability")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
+
+
+def save_mask(path: str | Path, frame: np.ndarray, mask: np.ndarray | None) -> float:
+    """Save what shows no specimen in the first frame as a PNG of its size (ny, nx), white on black.
+
+    `mask` is bool (frames, ny, nx), or None where all is specimen. Returns the masked share.
+    """
+    first = np.zeros(frame.shape, dtype=bool) if mask is None else mask[0]
+    with atomic(path) as temporary:
+        Image.fromarray(np.where(first, 255, 0).astype(np.uint8)).save(temporary, format="png")
+    return float(first.mean())
 
 
 def save_peaks(path: str | Path, pattern: np.ndarray, peaks: pd.DataFrame) -> None:

