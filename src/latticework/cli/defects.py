@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from latticework.cli import predict, published
 from latticework.cli.outputs import check_outputs
-from latticework.cli.predict import Prediction
 from latticework.cli.published import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from latticework.analysis.atoms.defect import Defect
+    from latticework.analysis.atoms.reading import Prediction
     from latticework.materials import Material
 
 NEEDED = ("x_px", "y_px", "class")
@@ -155,10 +155,11 @@ def read_atoms(path: Path, frames: int, shape: tuple[int, int]) -> "pd.DataFrame
     return table
 
 
-def given_atoms(arguments: argparse.Namespace) -> Prediction:
+def given_atoms(arguments: argparse.Namespace) -> "Prediction":
     """What --atoms says of the image. Raises InputError, PictureError."""
     import numpy as np
 
+    from latticework.analysis.atoms.reading import Prediction
     from latticework.datasets.read import read_picture
 
     picture = read_picture(arguments.image)
@@ -207,9 +208,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> Prediction:
-    """Atoms that a network finds, with all candidates. Raises as `predict.predict_files`."""
+def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> "Prediction":
+    """Atoms that a network finds, with all candidates. Raises as `reading.predict_files`."""
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.reading import predict_files
     from latticework.analysis.atoms.table import LOWEST_PROBABILITY
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
@@ -217,7 +219,7 @@ def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> Predic
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = predict.DEVICES[arguments.device]
     settings = Images(tile=arguments.tile, threshold=LOWEST_PROBABILITY)
-    return predict.predict_files(
+    return predict_files(
         [arguments.image],
         weights_path,
         settings,
@@ -227,7 +229,7 @@ def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> Predic
 
 
 def name_defects(
-    found: Prediction, material: "Material", threshold: float
+    found: "Prediction", material: "Material", threshold: float
 ) -> tuple["pd.DataFrame", list["Defect"]]:
     """Defects of all frames: their table, and they themselves in its order."""
     import pandas as pd
@@ -248,7 +250,7 @@ def name_defects(
 
 def write(
     arguments: argparse.Namespace,
-    found: Prediction,
+    found: "Prediction",
     material: "Material",
     table: "pd.DataFrame",
     defects: list["Defect"],

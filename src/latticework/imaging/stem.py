@@ -124,7 +124,9 @@ def probe_transfer(
 
     two_fold = column(astigmatism) * torch.cos(2 * (phi - column(astigmatism_angle)))
     one_fold = column(coma) * torch.cos(phi - column(coma_angle))
-    path = 0.5 * theta**2 * (two_fold - column(defocus)) + theta**3 / 3 * one_fold
+    # Coma displaces the probe as well; the image is registered at the probe's centre of mass.
+    cubic = theta * (theta**2 - (semiangle * 1e-3) ** 2) / 3
+    path = 0.5 * theta**2 * (two_fold - column(defocus)) + cubic * one_fold
     probe = torch.fft.ifft2(torch.polar(inside.expand_as(path), -2 * math.pi / lam * path))
     transfer = torch.fft.fft2(probe.abs().square())
     ideal = torch.fft.fft2(torch.fft.ifft2(inside).abs().square()).real
