@@ -178,7 +178,7 @@ def given_atoms(arguments: argparse.Namespace) -> "Prediction":
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, name the defects, write the table and say what was found: 0."""
-    predict.check(arguments)
+    predict.check_reading(arguments)
     outputs = {
         "-o": arguments.output,
         "--library": arguments.library,

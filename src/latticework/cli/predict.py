@@ -178,8 +178,8 @@ def examples(studies: Mapping[str, Mapping[str, Any]]) -> str:
     return text + COLUMNS
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError for options that cannot be used."""
+def check_reading(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options of reading an image that cannot be used."""
     if not 0 < arguments.threshold <= 1:
         raise InputError(
             f"--threshold {arguments.threshold}: expected a probability above 0 and at most 1"
@@ -188,11 +188,16 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
     if arguments.tile < 128 or arguments.tile % 64:
         raise InputError(f"--tile {arguments.tile}: expected a multiple of 64, at least 128")
+    if arguments.device is not None and arguments.device not in DEVICES:
+        raise InputError(f"--device {arguments.device}: expected cpu or gpu")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    check_reading(arguments)
     for option in ("posterior", "residual"):
         if getattr(arguments, option) and not arguments.refine:
             raise InputError(f"--{option}: needs --refine")
-    if arguments.device is not None and arguments.device not in DEVICES:
-        raise InputError(f"--device {arguments.device}: expected cpu or gpu")
 
 
 def run(arguments: argparse.Namespace) -> int:

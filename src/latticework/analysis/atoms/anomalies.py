@@ -10,24 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, signal
-from scipy.spatial import cKDTree
+from scipy import signal
 
-from latticework.analysis.atoms.contours import CONTOUR, Sites, centred, describe, find_sites
+from latticework.analysis.atoms.bonds_and_rings import NORMAL
+from latticework.analysis.atoms.contours import CONTOUR, Sites, describe, find_sites
 from latticework.analysis.atoms.scan_noise import memory_of, noise_of, variance_of
+from latticework.analysis.atoms.usual_atoms import learn
 from latticework.seeds import stream
 
 # Simulated sites at least, one half of which say what is usual and the other how often it is not;
 # pictures at least and at most.
 SIMULATED, FEWEST_PICTURES, MOST_PICTURES = 4000, 12, 40
-# Points along a side of an atom's mean image, and its half side in distances to the nearest atom.
-POINTS, HALF_SIDE = 31, 1.3
-# Share of the atoms of a sublattice that the mean image is of: the most alike ones.
-LIKE = 0.8
-# Pictures are flat beyond this many distances from every site: the perfect crystal ends there.
-BEYOND = 1.2
-# Robust standard deviations of the smoothed residual from which on it is more than noise.
-UNUSUAL = 5.0
 
 
 @dataclass(frozen=True)
@@ -84,15 +77,25 @@ def find_anomalies(
     if not np.isfinite(image).all():
         raise ValueError("the image has pixels that are no numbers")
     sites = find_sites(atoms, image.shape)
-    perfect, usual = perfect_crystal(image, sites)
-    noise, spread, memory = _noise_of(image, perfect, usual, sites.nearest)
+    usual, positions, like = learn(image, sites)
+    perfect = usual.crystal(image.shape, positions, full=True)
+    noise, spread, memory = _noise_of(image, perfect, like)
     count = min(max(FEWEST_PICTURES, -(-SIMULATED // len(sites.positions))), MOST_PICTURES)
     drawn = []
-    for number in range(2 * (count // 2)):
+    error = 0.0
+    for number in range(2 * (count // 2) + 1):
         rng = stream(seed, "anomalies", number)
-        picture = perfect + spread * _noise(rng, image.shape, memory)
-        # All sites are occupied in the perfect crystal, the empty ones too, but are read as here.
-        drawn.append(describe(picture, sites)[0])
+        # Where an atom is, is known with an error only, which its neighbours' surroundings show.
+        places = positions + rng.normal(0, error, positions.shape)
+        picture = usual.crystal(image.shape, places, full=True)
+        picture += spread * _noise(rng, image.shape, memory)
+        # The sites that are empty in the real picture are occupied here, but read in the same way.
+        found = usual.place(picture, positions, full=False)
+        if number == 0:
+            off = (found - positions)[~sites.empty]
+            error = NORMAL * float(np.median(np.abs(off - np.median(off, axis=0))))
+        else:
+            drawn.append(describe(picture, sites, found)[0])
     # One half of the pictures says what is usual at each site, the other how often it is not.
     middle = np.mean(drawn[::2], axis=0)
     shapes = _precisions(np.array(drawn[::2]) - middle, sites)
@@ -105,7 +108,7 @@ def find_anomalies(
     by_chance = np.sort(np.concatenate([scores(one)[judged] for one in drawn[1::2]]))
     if not len(by_chance):
         raise ValueError("all atoms are at the border of the image; nothing can be compared")
-    descriptors, table = describe(image, sites)
+    descriptors, table = describe(image, sites, positions)
     score = np.where(judged, scores(descriptors), np.nan)
     above = len(by_chance) - np.searchsorted(by_chance, score, side="left")
     chance = np.where(judged, (above + 1) / (len(by_chance) + 1), np.nan)
@@ -115,21 +118,16 @@ def find_anomalies(
 
 
 def _noise_of(
-    image: np.ndarray, perfect: np.ndarray, usual: np.ndarray, nearest: float
+    image: np.ndarray, perfect: np.ndarray, like: np.ndarray
 ) -> tuple[tuple[float, float], np.ndarray, np.ndarray]:
     """Noise of a picture: its law, its standard deviation at each pixel, and its memory.
 
-    Where the picture differs from the perfect crystal by more than noise it says nothing of noise.
+    Where the picture is not `like` the perfect crystal it says nothing of noise.
     """
     left = image - perfect
-    smooth = ndimage.gaussian_filter(left, 0.2 * nearest)
-    odd = np.abs(smooth) > UNUSUAL * 1.4826 * np.median(np.abs(smooth[usual]))
-    usual = usual & ~ndimage.binary_dilation(odd, iterations=int(0.5 * nearest))
-    if usual.mean() < 0.1:
-        usual = np.ones_like(usual)
-    noise = noise_of(perfect[usual], left[usual])
+    noise = noise_of(perfect[like], left[like])
     spread = np.sqrt(variance_of(perfect.ravel(), noise)).reshape(image.shape)
-    memory, _ = memory_of(np.where(usual, left / spread, 0.0))
+    memory, _ = memory_of(np.where(like, left / spread, 0.0))
     return noise, spread, memory
 
 
@@ -156,54 +154,6 @@ def _inside(sites: Sites, shape: tuple[int, int]) -> np.ndarray:
     margin = CONTOUR * sites.nearest
     limit = np.array(shape[::-1]) - 1 - margin
     return ((sites.positions > margin) & (sites.positions < limit)).all(axis=1)
-
-
-def perfect_crystal(image: np.ndarray, sites: Sites) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (ny, nx) with the usual atom of its sublattice at every site, and a mask of where
-    that holds.
-
-    The usual atom is the mean of those on the sublattice that are most alike, so that defects do
-    not enter; a pixel shows that of the nearest site.
-    """
-    step = HALF_SIDE * sites.nearest
-    smooth = ndimage.gaussian_filter(image, 0.14 * sites.nearest)
-    positions = centred(smooth, sites)
-    offsets = np.linspace(-step, step, POINTS)
-    x, y = np.meshgrid(offsets, offsets)
-    rows, columns = np.indices(image.shape)
-    places = np.column_stack([columns.ravel(), rows.ravel()]).astype(float)
-    distance, owner = cKDTree(positions).query(places)
-    model = np.full(image.size, np.median(image))
-    for which in np.unique(sites.sublattice):
-        own = (sites.sublattice == which) & ~sites.empty
-        if not own.any():
-            own = ~sites.empty
-        place = positions[own]
-        inside = ((place > step) & (place < np.array(image.shape[::-1]) - 1 - step)).all(axis=1)
-        place = place[inside] if inside.any() else place
-        patches = ndimage.map_coordinates(
-            image,
-            [place[:, 1, None, None] + y, place[:, 0, None, None] + x],
-            order=1,
-            mode="nearest",
-        )
-        usual = _usual(patches)
-        mine = sites.sublattice[owner] == which
-        off = (places[mine] - positions[owner[mine]]) / (offsets[1] - offsets[0]) + (POINTS - 1) / 2
-        model[mine] = ndimage.map_coordinates(usual, off[:, ::-1].T, order=1, mode="nearest")
-    usual = (distance < BEYOND * sites.nearest).reshape(image.shape)
-    return model.reshape(image.shape), usual
-
-
-def _usual(patches: np.ndarray) -> np.ndarray:
-    """Mean (w, w) of the patches (n, w, w) that are most like their median.
-
-    A median of counts would lie below their mean; which patches are left out is decided by how far
-    off they are, up or down, once smoothed.
-    """
-    smooth = ndimage.gaussian_filter(patches, (0, 2, 2))
-    off = np.mean((smooth - np.median(smooth, axis=0)) ** 2, axis=(1, 2))
-    return patches[off <= np.quantile(off, LIKE)].mean(axis=0)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], memory: np.ndarray) -> np.ndarray:

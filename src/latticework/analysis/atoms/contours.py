@@ -127,18 +127,20 @@ def _sample(image: np.ndarray, positions: np.ndarray, x: np.ndarray, y: np.ndarr
     return ndimage.map_coordinates(image, [rows, columns], order=1, mode="nearest")
 
 
-def describe(image: np.ndarray, sites: Sites) -> tuple[np.ndarray, pd.DataFrame]:
+def describe(
+    image: np.ndarray, sites: Sites, positions: np.ndarray
+) -> tuple[np.ndarray, pd.DataFrame]:
     """Descriptors (n, k) of every site against its neighbours, and the contours as a table.
 
-    `image` is (ny, nx). The table has intensity (of the picture's mean), area (px²), ellipticity
-    (1 − minor / major axis), orientation (degrees from x towards y), and x_px, y_px.
+    `image` is (ny, nx), `positions` (n, 2) px where the sites are in it. The table has x_px, y_px,
+    sublattice, empty, intensity (of the picture's mean), area_px2, ellipticity (1 − minor / major
+    axis) and orientation_deg (from x towards y).
 
     A descriptor is the site's own less the median of its nearest neighbours on its sublattice, so
     that what varies slowly over a picture, as thickness and contamination do, is no anomaly.
     """
     smooth = ndimage.gaussian_filter(image.astype(float), SMOOTHING * sites.nearest)
     smooth = smooth / max(abs(image.mean()), 1e-12)
-    positions = centred(smooth, sites)
     offsets = np.linspace(-1, 1, POINTS) * DISC * sites.nearest
     x, y = np.meshgrid(offsets, offsets)
     radius = np.hypot(x, y) / sites.nearest

@@ -24,6 +24,7 @@ REASONS = ("short pairs", "uncovered", "weak", "odd neighbours")
 # How much each of them counts: a short pair is an error for sure, an odd neighbourhood may be real.
 WEIGHTS = (2.0, 1.0, 1.0, 0.3)
 MOST_REGIONS = 6
+REGION_COLUMNS = ["x0_px", "y0_px", "x1_px", "y1_px", "score", "reason"]
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _regions(
         found.append((*box, total[y, x] / expected, reason))
         low, high = np.maximum((y - width[0], x - width[1]), 0), (y + width[0], x + width[1])
         total[low[0] : high[0], low[1] : high[1]] = 0
-    table = pd.DataFrame(found, columns=["x0_px", "y0_px", "x1_px", "y1_px", "score", "reason"])
+    table = pd.DataFrame(found, columns=REGION_COLUMNS)
     limit = field / sampling
     for name, most in (("x1_px", limit[0]), ("y1_px", limit[1])):
         table[name] = table[name].clip(upper=most)
