@@ -27,7 +27,7 @@ def test_the_slope_is_the_share_of_the_displacement_that_is_found(crystal, share
 
 def test_a_sheet_that_is_shifted_is_biased_but_follows(crystal):
     sheet = displaced(crystal, "random", 0.1, np.random.default_rng(1))
-    told = response((sheet.truth + [0.05, 0]) % sheet.box, None, sheet, 4.0)
+    told = response((sheet.truth + np.array([0.05, 0])) % sheet.box, None, sheet, 4.0)
     assert told["bias"] == pytest.approx(0.05)
     assert told["slope"] == pytest.approx(1, abs=0.06)
     assert np.isnan(told["within"])
