@@ -17,9 +17,9 @@ SOURCE = ROOT / "src/latticework"
 CHOSEN = ("materials", "structures", "networks")
 # "diffraction" is a study, and also a modality, a room in analysis and the format of a shard.
 EXCLUDED = {"diffraction"}
-# The generator "prototypes" is called by the plain word for a kind of crystal structure, which is
-# free to stand in titles, in descriptions, and in the names of random streams.
-PLAIN_WORDS = {"prototypes", "molecules", "surfaces", "metals"}
+# These generators are called by the plain word for what they grow, which is free to stand in
+# titles, in descriptions, and in the names of random streams.
+PLAIN_WORDS = {"metals", "molecules", "prototypes", "surfaces"}
 
 
 # Finding and loading
