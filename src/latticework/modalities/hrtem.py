@@ -38,6 +38,7 @@ MODALITY = Modality(
     tables=("bounds.csv", "real_images.csv"),
     network_tables=("scores.csv", "drawn.csv"),
     drawn="evaluation.drawn:evaluate_network",
+    refine="analysis.atoms.sheets.refinement:refine",
 )
 
 

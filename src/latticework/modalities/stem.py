@@ -35,6 +35,7 @@ MODALITY = Modality(
         "imaging": ("sampling", "source_size", "maadf"),
     },
     tables=("bounds.csv", "real_images.csv"),
+    refine="analysis.atoms.gaussian_columns:refine",
 )
 
 

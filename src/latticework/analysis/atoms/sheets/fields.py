@@ -43,7 +43,8 @@ class Picture:
     energy, thermal_sigma
         eV; RMS thermal displacement, Å.
     usual, precision
-        (10,), what is known of the microscope before: mean and inverse variance, in its units.
+        (parameters,), what is known of the microscope before, in its units: mean and inverse
+        variance.
     free
         Numbers of its parameters that are fitted.
     """
@@ -92,7 +93,7 @@ def known_of_microscope(
     """Mean, inverse variance and numbers of the free parameters, from a card's `imaging` ranges.
 
     A parameter's prior is a Gaussian with the middle of its range and half of its width as standard
-    deviation. Coma is fitted where the training had it; contrast is one within a fifth.
+    deviation. Only what the training varied is fitted; contrast is one within a fifth.
     """
 
     def limits(name: str) -> tuple[float, float]:
@@ -101,6 +102,7 @@ def known_of_microscope(
 
     astigmatism = imaging["astigmatism"]["high"]
     coma = imaging.get("coma", {"high": 0.0})["high"]
+    threefold = imaging.get("threefold", {"high": 0.0})["high"]
     vibration = imaging["deflection"]["high"] ** 2
     known = {
         "defocus": limits("defocus"),
@@ -110,6 +112,8 @@ def known_of_microscope(
         "astigmatism_y": (0.0, astigmatism / 2),
         "coma_x": (0.0, coma / 2),
         "coma_y": (0.0, coma / 2),
+        "threefold_x": (0.0, threefold / 2),
+        "threefold_y": (0.0, threefold / 2),
         "focal_spread": limits("focal_spread"),
         "blur": (vibration / 3, vibration / 3),
         "contrast": (1.0, 0.2),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from latticework.analysis.atoms.sheets.jacobian import Jacobian, information, jacobian
-from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum
+from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum, sheet_wave
 
-KEPT = 2  # steps for which the information is kept
+KEPT = 3  # steps for which the information is kept
 CONVERGED = 2e-3  # fall of the objective at which a fit ends, a parameter
 FIRST_DAMPING, STEEPEST = 0.03, 1e4
 LONGEST_STEP = 0.3  # Å that an atom may move in one step
@@ -40,7 +40,7 @@ class Problem:
     free
         Numbers of the free parameters of the microscope.
     usual, precision
-        (10,), a Gaussian prior of the microscope: its mean and inverse variance.
+        (parameters,), a Gaussian prior of the microscope: its mean and inverse variance.
     origin
         (n, 2), where the atoms were found, Å.
     doubts
@@ -65,7 +65,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class State:
-    """Positions (n, 2) in Å, the microscope (10,), and the objective there."""
+    """Positions (n, 2) in Å, the microscope (parameters,), and the objective there."""
 
     positions: torch.Tensor
     optics: torch.Tensor
@@ -83,7 +83,8 @@ class Solution:
 
 def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
     """The fitted image (ny, nx), in units of its local mean."""
-    spectrum = contrast_spectrum(problem.grid, positions, problem.classes, optics)
+    exit_wave = sheet_wave(problem.grid, positions, problem.classes)
+    spectrum = contrast_spectrum(problem.grid, exit_wave, optics)
     return 1 + torch.fft.ifft2(spectrum).real
 
 

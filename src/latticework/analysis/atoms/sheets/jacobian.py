@@ -16,12 +16,12 @@ from latticework.analysis.atoms.sheets.model import (
     contrast_spectrum,
     image_wave,
     recording,
-    sheet_phase,
+    sheet_wave,
     transfer,
 )
 
 PATCH = 10.0  # Å, side of the field that an atom changes
-BLOCK = 16  # px
+BLOCK = 20  # px
 CHUNK = 256  # atoms whose patches are computed together
 
 
@@ -59,8 +59,7 @@ def jacobian(
     `moved` (m,) are the numbers of the atoms that move, `free` those of the parameters of the
     microscope that do. The others are held.
     """
-    phase = sheet_phase(grid, positions, classes)
-    exit_wave = torch.polar(torch.ones_like(phase), phase)
+    exit_wave = sheet_wave(grid, positions, classes)
     wave = image_wave(grid, exit_wave, optics)
     size = min(2 * round(PATCH / grid.sampling / 2), *grid.shape)
     small = Grid((size, size), grid.sampling, grid.energy, grid.factors[:, :0, :0])
@@ -76,7 +75,7 @@ def jacobian(
     ]
     patches = torch.cat(parts) if parts else torch.zeros(0, 2, size, size)
     columns = [
-        _microscope_derivative(grid, positions, classes, optics, int(number), inside, band)
+        _microscope_derivative(grid, exit_wave, optics, int(number), inside, band)
         for number in free
     ]
     microscope = torch.stack(columns) if columns else torch.zeros(0, *grid.shape)
@@ -149,8 +148,7 @@ def _pixels(
 
 def _microscope_derivative(
     grid: Grid,
-    positions: torch.Tensor,
-    classes: torch.Tensor,
+    exit_wave: torch.Tensor,
     optics: torch.Tensor,
     number: int,
     inside: torch.Tensor,
@@ -159,8 +157,8 @@ def _microscope_derivative(
     """Derivative (ny, nx) of the filtered image by one parameter: a central difference."""
     step = torch.zeros_like(optics)
     step[number] = 1e-4
-    ahead = contrast_spectrum(grid, positions, classes, optics + step)
-    behind = contrast_spectrum(grid, positions, classes, optics - step)
+    ahead = contrast_spectrum(grid, exit_wave, optics + step)
+    behind = contrast_spectrum(grid, exit_wave, optics - step)
     change = inside * torch.fft.ifft2(ahead - behind).real / 2e-4
     return torch.fft.ifft2(torch.fft.fft2(change) * band).real
 

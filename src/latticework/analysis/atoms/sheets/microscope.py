@@ -9,6 +9,7 @@ import torch
 
 from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, densest, field
 from latticework.analysis.atoms.sheets.fit import (
+    Problem,
     Solution,
     errors_drawn,
     fit,
@@ -17,15 +18,17 @@ from latticework.analysis.atoms.sheets.fit import (
 )
 from latticework.analysis.atoms.sheets.jacobian import Jacobian
 from latticework.analysis.atoms.sheets.model import in_physical_units
-from latticework.analysis.atoms.sheets.noise import noise_at, residual_spectrum, usual_spectrum
+from latticework.analysis.atoms.sheets.noise import camera_spectrum, noise_at, residual_spectrum
 from latticework.analysis.atoms.sheets.starts import starts
+from latticework.inference.resampling import resample
 
-FIRST_SIDE = 22.0  # Å
-STARTS, KEPT_STARTS = 5, 2
+FIRST_SIDE = 15.0  # Å, without the margin
+STARTS, KEPT_STARTS = 5, 3
 DRAWS = 2
 # Two starts whose log likelihoods differ by less are both possible: one in twenty.
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
+COARSE = 0.4  # Å
 NOTHING = 1.35  # 1/Å, beyond which nothing is imaged at 20 Å of focal spread
 
 
@@ -39,7 +42,7 @@ class Fitted:
 
 def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:
     """A usual camera's noise, as strong as the image's at frequencies where nothing is imaged."""
-    k, shape = usual_spectrum(picture.sampling)
+    k, shape = camera_spectrum(picture.sampling)
     nothing = np.zeros(picture.image.shape)
     weights = trust if trust.any() else np.ones(picture.image.shape)
     found = residual_spectrum(picture.image - 1, weights, picture.sampling, nothing)
@@ -56,7 +59,7 @@ def first_fit(
     limits = {name: _limits(card["imaging"][name]) for name in ("defocus", "cs")}
     tile = field(picture, trust, spectrum, *part)
     tried = []
-    for optics in starts(tile.problem, limits, STARTS):
+    for optics in starts(coarse_problem(picture, trust, spectrum, part), limits, STARTS):
         start = state_at(tile.problem, tile.problem.origin, optics)
         tried.append(fit(tile.problem, start, steps=5))
     tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
@@ -73,6 +76,21 @@ def first_fit(
     return Fitted(tile, sharpened(tile, ends[0])), spectrum, warnings
 
 
+def coarse_problem(
+    picture: Picture, trust: np.ndarray, spectrum: Spectrum, part: tuple[slice, slice]
+) -> Problem:
+    """A part of the picture at a coarser pixel, at which many microscopes are soon compared."""
+    step = picture.sampling
+    coarse = replace(picture, image=resample(picture.image, step, COARSE), sampling=COARSE)
+    counted = np.clip(resample(trust, step, COARSE), 0, 1)
+    # Power per pixel: a coarser pixel holds more electrons.
+    power = spectrum[0], spectrum[1] * (step / COARSE) ** 2
+    rows, columns = (
+        slice(round(span.start * step / COARSE), round(span.stop * step / COARSE)) for span in part
+    )
+    return field(coarse, counted, power, rows, columns).problem
+
+
 def _limits(known: Mapping[str, float]) -> tuple[float, float]:
     return known["low"], known["high"]
 
@@ -85,7 +103,7 @@ def sharpened(tile: Field, solution: Solution) -> Solution:
     doubts = errors_drawn(problem, solution, DRAWS)
     doubtful = replace(problem, doubts=doubts)
     start = state_at(doubtful, solution.state.positions, solution.state.optics)
-    return fit(doubtful, start, steps=6)
+    return fit(doubtful, start, steps=4)
 
 
 def new_spectrum(tile: Field, solution: Solution, spectrum: Spectrum) -> Spectrum:

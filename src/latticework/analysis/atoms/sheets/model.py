@@ -23,11 +23,14 @@ UNITS = {
     "astigmatism_y": 10.0,  # Å, C12 sin 2φ12
     "coma_x": 100.0,  # Å, C21 cos φ21
     "coma_y": 100.0,  # Å, C21 sin φ21
+    "threefold_x": 100.0,  # Å, C23 cos 3φ23
+    "threefold_y": 100.0,  # Å, C23 sin 3φ23
     "focal_spread": 10.0,  # Å, 1/e half-width
     "blur": 0.01,  # Å², variance per axis
     "contrast": 0.1,
 }
 MICROSCOPE = tuple(UNITS)
+LENS = MICROSCOPE[:-2]  # what acts on the wave; the rest acts on its intensity
 
 
 @dataclass(frozen=True)
@@ -71,34 +74,36 @@ def transfer(
 ) -> torch.Tensor:
     """exp(−iχ) times the envelope of the focal spread, at frequencies (ny,) and (nx,), 1/Å.
 
-    As `imaging.optics.transfer_function`, with axial coma C21 (χ ∋ ⅓θ³ C21 cos(φ − φ21)); of one
-    microscope, (10,) in the order of MICROSCOPE in its units. Smooth in all of them.
+    `imaging.optics.transfer_function` of one microscope (parameters,), in the order of MICROSCOPE
+    and in its units: smooth in all of them, as amplitudes and angles are not.
     """
-    defocus, cs, c5, even, odd, coma_x, coma_y, spread = (
-        optics[number] * unit for number, unit in enumerate(list(UNITS.values())[:8])
-    )
+    value = {name: optics[number] * UNITS[name] for number, name in enumerate(LENS)}
     lam = wavelength(energy)
     x, y = lam * kx[None], lam * ky[:, None]
     theta2 = x**2 + y**2
-    radial = theta2 * (-defocus / 2 + theta2 * (cs / 4 + theta2 * c5 / 6))
-    twofold = 0.5 * (even * (x**2 - y**2) + 2 * odd * x * y)
-    coma = theta2 * (coma_x * x + coma_y * y) / 3
-    chi = (2 * math.pi / lam) * (radial + twofold + coma)
-    envelope = torch.exp(-((math.pi * spread / (2 * lam) * theta2) ** 2))
+    radial = theta2 * (
+        -value["defocus"] / 2 + theta2 * (value["cs"] / 4 + theta2 * value["c5"] / 6)
+    )
+    twofold = 0.5 * (value["astigmatism_x"] * (x**2 - y**2) + 2 * value["astigmatism_y"] * x * y)
+    coma = theta2 * (value["coma_x"] * x + value["coma_y"] * y) / 3
+    threefold = value["threefold_x"] * (x**3 - 3 * x * y**2)
+    threefold = (threefold + value["threefold_y"] * (3 * x**2 * y - y**3)) / 3
+    chi = (2 * math.pi / lam) * (radial + twofold + coma + threefold)
+    envelope = torch.exp(-((math.pi * value["focal_spread"] / (2 * lam) * theta2) ** 2))
     return torch.polar(envelope, -chi)
 
 
 def sheet_phase(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """φ (ny, nx), rad, of atoms (n, 2) in Å of classes (n,) from 0 on."""
     turn = -2j * math.pi
+    half = grid.shape[1] // 2 + 1  # φ is real: the other half of its spectrum says the same
     spectrum = torch.zeros((), dtype=torch.complex128)
     for number, factor in enumerate(grid.factors):
         chosen = positions[classes == number]
         rows = torch.exp(turn * grid.ky[:, None] * chosen[None, :, 1])
-        columns = torch.exp(turn * chosen[:, :1] * grid.kx[None])
-        spectrum = spectrum + (rows @ columns) * factor
-    # The Nyquist frequency of an even number of pixels has no opposite: only the real part counts.
-    return torch.fft.ifft2(spectrum).real / grid.sampling**2
+        columns = torch.exp(turn * chosen[:, :1] * grid.kx[None, :half])
+        spectrum = spectrum + (rows @ columns) * factor[:, :half]
+    return torch.fft.irfft2(spectrum, s=grid.shape) / grid.sampling**2
 
 
 def image_wave(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
@@ -109,22 +114,25 @@ def image_wave(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> tor
 
 def recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
     """What becomes of the intensity's frequencies (ny, nx): its contrast, blurred."""
-    blur, contrast = optics[8] * UNITS["blur"], optics[9] * UNITS["contrast"]
+    blur, contrast = optics[-2] * UNITS["blur"], optics[-1] * UNITS["contrast"]
     square = grid.ky[:, None] ** 2 + grid.kx[None] ** 2
     return contrast * torch.exp(-2 * math.pi**2 * blur * square)
 
 
-def contrast_spectrum(
-    grid: Grid, positions: torch.Tensor, classes: torch.Tensor, optics: torch.Tensor
-) -> torch.Tensor:
-    """Spectrum (ny, nx) of the image of atoms (n, 2) in Å in a microscope (10,), less vacuum."""
-    phase = sheet_phase(grid, positions, classes)
-    wave = image_wave(grid, torch.polar(torch.ones_like(phase), phase), optics)
+def contrast_spectrum(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
+    """Spectrum (ny, nx) of a wave's image in a microscope (parameters,), less that of vacuum."""
+    wave = image_wave(grid, exit_wave, optics)
     return torch.fft.fft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
 
 
+def sheet_wave(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Exit wave exp(iφ) (ny, nx) of atoms (n, 2) in Å of classes (n,) from 0 on."""
+    phase = sheet_phase(grid, positions, classes)
+    return torch.polar(torch.ones_like(phase), phase)
+
+
 def in_units(values: Sequence[float]) -> torch.Tensor:
-    """A microscope (10,) as the functions above take it, from values in Å, Å² and 1."""
+    """A microscope (parameters,) as the functions above take it, from values in Å, Å² and 1."""
     units = torch.tensor(list(UNITS.values()), dtype=torch.float64)
     return torch.as_tensor(values, dtype=torch.float64) / units
 

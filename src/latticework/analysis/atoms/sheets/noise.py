@@ -9,13 +9,19 @@ import math
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.optimize import least_squares
 
 LOCAL_MEAN = 8.0  # Å, width of the window by which the illumination is taken out
 SLOWEST = 15.0  # Å, periods that are counted as illumination
 BIN = 0.05  # 1/Å
+FEWEST = 8  # coefficients in a ring of frequencies
+DEVIATION = 0.15  # 1/Å, over which deviations from a camera's usual noise are smoothed
+LOWEST = 0.35  # 1/Å: below, what illumination and the sheet's border leave is no noise
 # Frequencies with less noise than this share of the strongest were never recorded.
 RECORDED = 0.003
 GUESS = (0.05, 0.5, 2.5)  # a usual MTF, eq. 5 of Madsen 2018
+# Mean and spread of what cameras have of c1, c2 and c3; c2 in the image's pixels, not the camera's.
+CAMERAS = np.array([0.05, 0.5, 2.5]), np.array([0.05, 0.25, 0.4])
 MEDIAN = math.log(2)  # of a squared Gaussian amplitude, in units of its mean
 
 
@@ -33,12 +39,17 @@ def radii(shape: tuple[int, int], sampling: float) -> np.ndarray:
     return np.hypot(ky[:, None], kx)
 
 
-def usual_spectrum(sampling: float) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies and the noise's power there, of a usual camera with pixels like the image's."""
+def camera_spectrum(
+    sampling: float, parameters: tuple[float, float, float] = GUESS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies, 1/Å, and the noise's power there, for the MTF of a camera with such pixels."""
     k = np.arange(0, 0.5 * math.sqrt(2) / sampling + BIN, BIN)
-    c1, c2, c3 = GUESS
-    transfer = (1 - c1) / (1 + (k * 2 * sampling / (2 * c2)) ** c3) + c1
-    return k, transfer**2
+    return k, _transfer(k * 2 * sampling, *parameters) ** 2
+
+
+def _transfer(q: np.ndarray, c1: float, c2: float, c3: float) -> np.ndarray:
+    """Eq. 5 of Madsen 2018, q in units of the Nyquist frequency."""
+    return (1 - c1) / (1 + (q / (2 * c2)) ** c3) + c1
 
 
 def residual_spectrum(
@@ -68,11 +79,40 @@ def residual_spectrum(
     found = np.array(
         [np.median(values[a:b]) if b > a else np.nan for a, b in itertools.pairwise(bounds)]
     )
-    usable = np.flatnonzero(np.isfinite(found) & (np.arange(len(found)) * BIN > 2 / SLOWEST))
+    count = np.diff(bounds)
+    middle = np.arange(len(found)) * BIN
+    usable = np.isfinite(found) & (middle > LOWEST) & (count > FEWEST)
     logarithm = np.log(np.maximum(found[usable] / MEDIAN, 1e-30))
-    everywhere = np.interp(np.arange(len(found)), usable, logarithm)
-    smooth = gaussian_filter1d(everywhere, 1.0, mode="nearest")
-    return np.arange(len(found)) * BIN, np.exp(smooth)
+    return middle, np.exp(smoothed(middle, middle[usable], logarithm, count[usable], sampling))
+
+
+def smoothed(
+    k: np.ndarray, known: np.ndarray, logarithm: np.ndarray, count: np.ndarray, sampling: float
+) -> np.ndarray:
+    """Logarithm of the noise's power at `k`, from its values at `known` frequencies.
+
+    They come from `count` coefficients each. The MTF of a camera (eq. 5) is fitted to them, which
+    says what the power is at low frequencies; deviations from it are smoothed and kept.
+    """
+    root = np.sqrt(count)
+
+    def camera(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return values[0] + 2 * np.log(_transfer(at * 2 * sampling, *values[1:]))
+
+    def misfit(values: np.ndarray) -> np.ndarray:
+        usual = (values[1:] - CAMERAS[0]) / CAMERAS[1]
+        return np.concatenate([root * (camera(values, known) - logarithm), usual])
+
+    fit = least_squares(
+        misfit,
+        (np.median(logarithm) + 1, *GUESS),
+        bounds=([-np.inf, 0, 0.05, 1], [np.inf, 0.9, 5, 8]),
+    )
+    deviation = np.interp(k, known, logarithm - camera(fit.x, known))
+    weights = np.interp(k, known, count)
+    smooth = gaussian_filter1d(deviation * weights, DEVIATION / BIN, mode="nearest")
+    smooth /= gaussian_filter1d(weights, DEVIATION / BIN, mode="nearest")
+    return camera(fit.x, k) + smooth * np.clip(k / LOWEST - 1, 0, 1)
 
 
 def noise_at(spectrum: tuple[np.ndarray, np.ndarray], k: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ FEWEST_ATOMS = 12
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
-VARIATION = (20.0, 5e3, 2e6, 10.0, 10.0, 30.0, 30.0, 2.0, 0.01, 0.1)
+VARIATION = (20.0, 5e3, 2e6, 10.0, 10.0, 30.0, 30.0, 30.0, 30.0, 2.0, 0.01, 0.1)
 
 
 def refine(
@@ -66,8 +66,13 @@ def refine(
 
     Parameters are those of `sheets.model.MICROSCOPE` with their units, the dose in e/Å² if every
     electron counts (dose_per_angstrom2), and the widths of the posterior's prior. Raises ValueError
-    for an image that holds no intensities, or a class that is no chemical formula.
+    for a material that is no sheet, an image that
+    holds no intensities, or a class that is no chemical formula.
     """
+    if material.reference is not None and material.reference.layers > 1:
+        raise ValueError(
+            f"{material.name} is no sheet: only what is one or two atoms thick is fitted here"
+        )
     picture = picture_of(image, atoms, sampling, card, material)
     if len(picture.positions) < FEWEST_ATOMS:
         few = f"{len(atoms)} atoms are too few to fit a microscope to: nothing was refined"
@@ -128,7 +133,7 @@ def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
     Pixels count less where the model leaves much more than the noise: contamination, mostly.
     """
     held = replace(tile.problem, free=tile.problem.free[:0])
-    solution = fit(held, state_at(held, held.origin, optics), steps=4)
+    solution = fit(held, state_at(held, held.origin, optics), steps=3)
     residual = filtered_residual(held, solution.state.positions, solution.state.optics).numpy()
     trusted = explained(residual, held.weights.numpy(), held.grid.sampling)
     problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
