@@ -1,15 +1,20 @@
 """The command `latticework predict`: the atoms of an image, a movie or a focal series."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latticework.cli import published
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
+
+if TYPE_CHECKING:
+    from latticework.analysis.atoms.reading import Prediction
+    from latticework.analysis.atoms.refined import Refined
 
 # What the user may call a device → what `hardware.best_device` calls it.
 DEVICES = {"cpu": "cpu", "gpu": "gpu", "cuda": "gpu"}
@@ -33,6 +38,9 @@ examples:
       all frames, with every candidate
   latticework predict frame.tif --study {study} --scale-region 340 120 580 380 -o atoms.csv
       measure the pixel on the lattice in that part of the image, as another crystal is beside it
+  latticework predict frame.tif --study {study} --refine -o atoms.csv
+      positions by a likelihood fit that starts at the network's, with errors; the fitted
+      microscope goes to atoms.fit.json
   latticework predict frame.tif --study {study} --weights mine.safetensors -o atoms.csv
       a network of your own, from results/<run>/models/<study>/<network>/weights.safetensors
 """
@@ -52,6 +60,11 @@ columns of the table:
                            focal series the class is the number of atoms in the column
   sigma_angstrom           standard deviation of the position per axis, Å
   frame                    number of the frame, from 0
+with --refine, x, y and sigma are those of the fit, and there are also:
+  x_network_angstrom, ...  the network's position
+  sigma_x_angstrom, ...    standard deviation along each axis, from the likelihood's curvature
+  x_posterior_angstrom ... the posterior's position and error; with --posterior these are x, y and
+                           sigma themselves: least error, but displacements are shrunk
 """
 
 
@@ -79,7 +92,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--network", metavar="NAME", help="which of the study's published networks to use"
     )
     predict.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .csv or .h5, the table; .extxyz for ASE; .hspy for HyperSpy; "
+        ".atomap.hdf5",
     )
     predict.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
@@ -109,14 +128,31 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
     )
     predict.add_argument(
-        "--tile", type=int, default=512, metavar="PX", help="largest side read at once (512)"
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="also write a page to look at: image, atoms, distances, strain, warnings, table",
+    )
+    predict.add_argument(
+        "--refine", action="store_true", help="fit the image, starting from the network's atoms"
+    )
+    predict.add_argument(
+        "--posterior",
+        action="store_true",
+        help="with --refine: the least error, by a prior whose width is estimated from the image",
+    )
+    predict.add_argument(
+        "--residual", type=Path, metavar="PNG", help="with --refine: also draw what is not fitted"
+    )
+    predict.add_argument(
+        "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
     )
     predict.add_argument(
         "--symmetries",
         type=int,
         choices=(1, 4, 8),
-        default=4,
-        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (4)",
+        default=1,
+        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (1)",
     )
     predict.add_argument(
         "--device", metavar="NAME", help="cpu or gpu (default: the GPU if there is one)"
@@ -152,6 +188,9 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
     if arguments.tile < 128 or arguments.tile % 64:
         raise InputError(f"--tile {arguments.tile}: expected a multiple of 64, at least 128")
+    for option in ("posterior", "residual"):
+        if getattr(arguments, option) and not arguments.refine:
+            raise InputError(f"--{option}: needs --refine")
     if arguments.device is not None and arguments.device not in DEVICES:
         raise InputError(f"--device {arguments.device}: expected cpu or gpu")
 
@@ -159,19 +198,27 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, predict, write the table and say what was found: 0."""
     check(arguments)
-    weights_path, _ = published.chosen(
+    weights_path, card = published.chosen(
         arguments.study, arguments.network, arguments.weights, patterns=False
     )
     check_outputs(
         [*arguments.images, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay, "--mask": arguments.mask},
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--mask": arguments.mask,
+            "--report": arguments.report,
+            "--residual": arguments.residual,
+            "--refine": fit_path(arguments.output) if arguments.refine else None,
+        },
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.exports import export, writer_of
     from latticework.analysis.atoms.reading import predict_files
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
-    from latticework.shards import write_csv
 
+    writer_of(arguments.output)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -186,24 +233,69 @@ def run(arguments: argparse.Namespace) -> int:
         image=arguments.image,
         progress=not arguments.quiet,
     )
+    answers = []
+    if arguments.refine:
+        found, answers = refined_atoms(found, card, arguments)
     for note in found.notes:
         print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    write_csv(arguments.output, found.atoms)
+    export(arguments.output, found)
     print(
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"
     )
+    if answers:
+        tell_fit(answers, arguments)
     if arguments.overlay:
         from latticework.figures.overlay import save_overlay
 
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.report:
+        from latticework.analysis.atoms.summary import summary
+        from latticework.figures.page import save_page
+
+        save_page(arguments.report, found, summary(found), sources=arguments.images)
+        print(f"a page to look at: {arguments.report}")
     if arguments.mask:
         from latticework.figures.overlay import save_mask
 
         masked = save_mask(arguments.mask, found.frames[0], found.mask)
         print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0
+
+
+def fit_path(table: Path) -> Path:
+    """Where the parameters of a fit go: beside the table, so that the table stays a plain CSV."""
+    return table.with_suffix(".fit.json")
+
+
+def refined_atoms(
+    found: "Prediction", card: Mapping[str, Any], arguments: argparse.Namespace
+) -> "tuple[Prediction, list[Refined]]":
+    """The atoms refined. Raises InputError where that cannot be done."""
+    from latticework.analysis.atoms.refining import RefinementError, refined
+
+    try:
+        return refined(found, card, posterior=arguments.posterior, progress=not arguments.quiet)
+    except RefinementError as error:
+        raise InputError(f"--refine: {error}") from error
+
+
+def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> None:
+    """Write the fitted parameters, say those of the first frame, and draw what is left of it."""
+    from latticework.analysis.atoms.refining import in_words, parameters_of
+    from latticework.shards import atomic
+
+    path = fit_path(arguments.output)
+    content = {"posterior": arguments.posterior, "frames": parameters_of(answers)}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"fitted: {in_words(answers[0])}: {path}")
+    if arguments.residual:
+        from latticework.figures.overlay import save_residual
+
+        save_residual(arguments.residual, answers[0].residual)
+        print(f"what the fit leaves of the first frame: {arguments.residual}")

@@ -19,6 +19,7 @@ import numpy as np
 import rsciio
 import tifffile
 
+from latticework.datasets import stm
 from latticework.datasets.hdf5 import (
     PictureError,
     datasets_of,
@@ -94,7 +95,7 @@ def plugin(name: str) -> dict[str, Any]:
 def known_formats() -> tuple[str, ...]:
     """File name endings that can be read, lower case, without the dot."""
     endings = (e.lower() for name in READERS for e in plugin(name)["file_extensions"])
-    return tuple(sorted(set(endings)))
+    return tuple(sorted({*endings, *stm.ENDINGS}))
 
 
 def check_path(path: Path) -> None:
