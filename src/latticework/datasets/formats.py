@@ -258,7 +258,7 @@ def _refuse_pickles(path: Path) -> None:
 def _is_planar_colour(path: Path) -> bool:
     """Whether a TIFF keeps its colours in separate planes, as tifffile writes three frames."""
     try:
-        with tifffile.TiffFile(path) as file:
+        with _lost_frames_raise(), tifffile.TiffFile(path) as file:
             first = file.pages.first
             return (
                 first.samplesperpixel > 1 and first.planarconfig == tifffile.PLANARCONFIG.SEPARATE
