@@ -127,8 +127,8 @@ def test_aberrations_only_take_contrast_away(given):
     assert float(transfer.abs().max()) <= 1 + 1e-4
     assert float(transfer[0, 0].real) == pytest.approx(1, abs=1e-5)
     assert float(transfer.abs().mean()) < 0.9 * float((transfer.abs() > 0).float().mean())
-    # Nor do they move the image: the phase is flat about zero frequency. Uncorrected, the coma would
-    # move it by C21 α²/3 = 1.3 Å.
+    # Nor do they move the image: the phase is flat about zero frequency. Uncorrected, the coma
+    # would move it by C21 α²/3 = 1.3 Å.
     step = 2 * torch.pi * float(frequencies()[1])
     assert abs(float(transfer[0, 1].angle())) / step < 0.1
     assert abs(float(transfer[1, 0].angle())) / step < 0.1

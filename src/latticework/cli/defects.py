@@ -30,15 +30,15 @@ that defects that no network was trained on are named as well.
 
 EXAMPLES = """\
 examples:
-  latticework defects frame.dm4 --study stem_graphene -o defects.csv --overlay defects.png
+  latticework defects frame.dm4 --study STUDY -o defects.csv --overlay defects.png
       find the atoms and name the defects
-  latticework defects frame.tif --study stem_graphene --pixel-size 0.079 --atoms atoms.csv \\
+  latticework defects frame.tif --study STUDY --pixel-size 0.079 --atoms atoms.csv \\
       -o defects.csv --library defects.h5 --gallery gallery.png
       the atoms are in a table with x_px, y_px and class; also write crops, atoms and names
 
 columns of the table:
   frame, defect        numbers of the frame and of the defect in it, from 0
-  name                 such as Si2C5: two silicon atoms and the five carbon atoms bonded to them
+  name                 such as Si2C5: two foreign atoms and the five of the host bonded to them
   x_px, y_px           where it is, in pixels of your image
   n_dopant, n_host     foreign atoms or changed sites, and atoms of the crystal around them
   confidence           probability that all atoms and bonds behind the name are right

@@ -15,7 +15,11 @@ class Simulation(Section):
         1.05, gt=0.5, lt=2, description="Decay of the orbitals into the vacuum, κ in 1/Å."
     )
     height: float = Field(
-        5.0, gt=2, lt=12, description="Mean height of the tip above the topmost atoms, Å."
+        5.0,
+        gt=2,
+        lt=12,
+        description="Height of the tip above the topmost atoms, Å: at constant current, where the "
+        "current would be that of one of them.",
     )
     states: Literal["empty", "filled"] = Field(
         "empty", description="Which orbitals of molecules carry the current: the sign of the bias."

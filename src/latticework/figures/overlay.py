@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.image import imsave
 
 from latticework.shards import atomic
 
@@ -33,7 +33,7 @@ def save_mask(path: str | Path, frame: np.ndarray, mask: np.ndarray | None) -> f
     """
     first = np.zeros(frame.shape, dtype=bool) if mask is None else mask[0]
     with atomic(path) as temporary:
-        Image.fromarray(np.where(first, 255, 0).astype(np.uint8)).save(temporary, format="png")
+        imsave(temporary, first, cmap="gray", vmin=0, vmax=1, format="png")
     return float(first.mean())
 
 

@@ -10,7 +10,7 @@ import torch
 ROUNDS = 5  # of the reweighted fit of a plane
 TUKEY = 4.685  # of the biweight, in standard deviations: 95 % as efficient as least squares
 MAD = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-SLOW = 31  # lines over which the level is that of the lines themselves
+SLOW = 61  # lines over which the level is that of the lines themselves
 
 
 def level(images: torch.Tensor) -> torch.Tensor:

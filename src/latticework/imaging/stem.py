@@ -218,6 +218,33 @@ def processed(
     return torch.clamp(images, -limit, limit)
 
 
+def drawn_microscopes(
+    ranges: Mapping[str, Distribution], count: int, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Every parameter of `config.stem.Imaging` and the angles of aberrations, (count,) each."""
+    drawn = draw(ranges, count, generator)
+    for name in ("astigmatism_angle", "coma_angle"):
+        unit = torch.rand(count, generator=generator, device=generator.device)
+        drawn[name] = 2 * math.pi * unit
+    return drawn
+
+
+def images_of(
+    bank: ImageBank,
+    structures: torch.Tensor,
+    drawn: Mapping[str, torch.Tensor],
+    scan: Scan,
+    energy: float,
+    semiangle: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Images (n, size, size) of structures as a user gets them, in drawn microscopes."""
+    seen = signal(bank, structures, drawn, scan, energy, semiangle)
+    seen = seen + covering(seen, drawn, drawn["sampling"], generator)
+    recorded = record(seen.clamp(min=0), drawn, drawn["sampling"], generator)
+    return processed(recorded, drawn, drawn["sampling"])
+
+
 @dataclass(frozen=True)
 class Batch:
     """Training images: `images` (n, 1, crop, crop), `labels` (n, classes, crop, crop).
@@ -268,14 +295,10 @@ def make_batch(
     device = bank.spectra.device
     if structures is None:
         structures = torch.randint(len(bank.spectra), (count,), generator=generator, device=device)
-    drawn = draw(ranges, count, generator)
-    for name in ("astigmatism_angle", "coma_angle"):
-        drawn[name] = 2 * math.pi * torch.rand(count, generator=generator, device=device)
+    drawn = drawn_microscopes(ranges, count, generator)
     sampling = drawn["sampling"]
     scan = random_scan(drawn, bank.box, crop, generator)
-    seen = signal(bank, structures, drawn, scan, energy, semiangle)
-    seen = seen + covering(seen, drawn, sampling, generator)
-    images = processed(record(seen.clamp(min=0), drawn, sampling, generator), drawn, sampling)
+    images = images_of(bank, structures, drawn, scan, energy, semiangle, generator)
     appearances, classes = scan.appearances(
         bank.positions[structures], bank.classes[structures], bank.box, 4.0
     )

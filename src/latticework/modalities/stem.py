@@ -36,6 +36,8 @@ MODALITY = Modality(
     },
     tables=("bounds.csv", "real_images.csv"),
     refine="analysis.atoms.gaussian_columns:refine",
+    network_tables=("scores.csv", "drawn.csv"),
+    drawn="evaluation.atoms_stem:evaluate_drawn",
 )
 
 

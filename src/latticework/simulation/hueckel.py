@@ -56,12 +56,13 @@ def frontier(energies: np.ndarray, states: str) -> np.ndarray:
 
 
 def density(positions: np.ndarray, tips: np.ndarray, decay: float, states: str) -> np.ndarray:
-    """Σ|ψ|² over the frontier orbitals of a molecule at places of the tip (…, 3), in Å.
+    """Mean of |ψ|² over the frontier orbitals of a molecule at places of the tip (…, 3), in Å.
 
-    ψ = Σ c_i (u_i·d) exp(−κ d)/d, with d from atom i to the tip and u_i the atom's normal.
+    Times the number of atoms, so that an atom counts as one where orbitals are spread evenly. ψ = Σ c_i (u_i·d) exp(−κ d)/d, with d from atom i to the tip and u_i the atom's normal.
     """
     energies, orbitals, normals = pi_orbitals(positions)
-    chosen = orbitals[:, frontier(energies, states)]
+    numbers = frontier(energies, states)
+    chosen = orbitals[:, numbers] * np.sqrt(len(positions) / len(numbers))
     flat = tips.reshape(-1, 3)
     total = np.empty(len(flat))
     for start in range(0, len(flat), 20000):

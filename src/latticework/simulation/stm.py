@@ -74,8 +74,8 @@ def image_of(atoms: Atoms, given: Simulation) -> np.ndarray:
         )
     logs = np.log(np.maximum(total, 1e-300))
     middle = int(np.abs(slices).argmin())
-    # The current that keeps the tip at its mean height, on average over the image.
-    height = heights[0] + _crossing(logs, float(logs[middle].mean()))
+    # The current that is kept is that of one atom of the topmost ones, `height` below the tip.
+    height = heights[0] + _crossing(logs, -2 * given.decay * given.height)
     current = np.exp(logs[middle] - logs[middle].max())
     return np.stack([height - height.mean(), current / current.mean()]).astype(np.float32)
 

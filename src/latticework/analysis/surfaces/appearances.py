@@ -17,9 +17,15 @@ from scipy.spatial.transform import Rotation
 from latticework.config.stm import Simulation
 from latticework.simulation.stm import image_of
 
-WINDOW = 0.32  # of the distance of neighbours: standard deviation of the window
+ROOM = 12.0  # Å around a molecule in its picture
+DEPTH = 1.5  # Å below its highest point, to which a picture of a lone molecule is kept
+WINDOW = 0.27  # of the distance of neighbours: standard deviation of the window
 BLUR = 0.7  # Å, RMS radius of a usual tip's end
 STEP = 10.0  # degrees of azimuth
+# Of the least distance of molecules: the blur that makes a blob of each, and how far its middle may
+# be from the blob's.
+BLOB, STRAY = 0.35, 0.3
+CLIP = 3.0  # robust standard deviations: a hole is no contrast
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,10 @@ def appearances(
         for turn in range(turns):
             azimuth = period * turn / turns
             turned = Rotation.from_euler("z", azimuth, degrees=True).apply(atoms)
-            image, pixel = _tile(turned, given, constant)
+            image, pixel = _alone(turned, given)
             place = steps * sampling / pixel + (len(image) // 2)
             rows, columns = np.meshgrid(place, place, indexing="ij")
-            pictures.append(
-                ndimage.map_coordinates(image, [rows, columns], order=1, mode="grid-wrap")
-            )
+            pictures.append(ndimage.map_coordinates(image, [rows, columns], order=1))
             kinds.append(kind)
             azimuths.append(azimuth)
     radius = np.hypot(steps[:, None], steps) * sampling
@@ -94,11 +98,9 @@ def appearances(
     )
 
 
-def _tile(positions: np.ndarray, given: Simulation, side: float) -> tuple[np.ndarray, float]:
-    """Height (m, m) over molecules on a square lattice, Å, one in the middle, and the pixel.
-
-    With neighbours as near as in a layer the tip is as high above them as it is there.
-    """
+def _alone(positions: np.ndarray, given: Simulation) -> tuple[np.ndarray, float]:
+    """Height (m, m) over one molecule in the middle of a box, Å, and the pixel."""
+    side = 2 * ROOM
     atoms = Atoms("C" * len(positions), positions=positions, cell=(side, side, 40.0))
     size = 2 * round(side / given.sampling / 2)
     pixel = side / size
@@ -106,7 +108,9 @@ def _tile(positions: np.ndarray, given: Simulation, side: float) -> tuple[np.nda
     for name in ("column", "specimen"):
         atoms.new_array(name, np.ones(len(positions), int if name == "column" else bool))
     height = image_of(atoms, given)[0]
-    return ndimage.gaussian_filter(height, BLUR / pixel, mode="wrap"), pixel
+    # What is below the molecule's side nobody sees in a layer.
+    height = np.maximum(height, height.max() - DEPTH)
+    return ndimage.gaussian_filter(height, BLUR / pixel), pixel
 
 
 @dataclass(frozen=True)
@@ -132,12 +136,13 @@ class Molecules:
         """(n,) the likeliest orientation of each."""
         return self.scores.argmax(axis=1)
 
+    def those(self, chosen: np.ndarray) -> "Molecules":
+        """Some of the molecules, by a mask (n,)."""
+        return Molecules(self.positions[chosen], self.scores[chosen], self.azimuths[chosen])
 
-def correlations(image: np.ndarray, known: Appearances) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation (n, ny, nx) of an image with each picture, and the image's contrast (ny, nx).
 
-    Both under the window around each pixel.
-    """
+def correlations(image: np.ndarray, known: Appearances) -> np.ndarray:
+    """Correlation (n, ny, nx) of an image with each picture, under the window at each pixel."""
     weights = known.window
     shape = [next_fast_len(a + b - 1) for a, b in zip(image.shape, weights.shape, strict=True)]
     half = weights.shape[0] // 2
@@ -156,11 +161,11 @@ def correlations(image: np.ndarray, known: Appearances) -> tuple[np.ndarray, np.
         kernel = weights * centred / max(spread, 1e-12)
         part = correlated(image, kernel) - mean * correlated(np.ones_like(image), kernel)
         found[number] = part / np.sqrt(variance) / np.maximum(inside, 0.3)
-    return found, np.sqrt(variance)
+    return found
 
 
 def find_molecules(
-    image: np.ndarray, known: Appearances, nearest: float, lowest: float = 0.5
+    image: np.ndarray, known: Appearances, nearest: float, lowest: float = 0.3
 ) -> Molecules:
     """Molecules of a levelled image (ny, nx): places whose surroundings look like one.
 
@@ -173,15 +178,16 @@ def find_molecules(
     lowest
         Least correlation.
     """
-    maps, contrast = correlations(image, known)
-    best = maps.max(axis=0)
-    # What is between molecules may look like one as well, but there is less of it.
-    power = best * contrast
-    peaks = (power == ndimage.maximum_filter(power, 2 * int(nearest / 3) + 1)) & (best > lowest)
-    rows, columns = np.nonzero(peaks)
-    order = np.argsort(power[rows, columns])[::-1]
+    image = np.clip(image, -CLIP, CLIP)
+    # From afar every molecule is one blob, whichever way it is turned.
+    blobs = ndimage.gaussian_filter(image, BLOB * nearest)
+    peaks = blobs == ndimage.maximum_filter(blobs, 2 * int(nearest / 2) + 1)
+    rows, columns = np.nonzero(peaks & (blobs > np.median(blobs) - np.std(blobs)))
+    order = np.argsort(blobs[rows, columns])[::-1]
     places = np.column_stack([columns, rows])[order].astype(float)
-    return read_at(maps, places[_apart(places, nearest)], known, reach=2)
+    places = places[_apart(places, nearest)]
+    found = read_at(correlations(image, known), places, known, reach=round(STRAY * nearest))
+    return found.those(found.scores.max(axis=1) > lowest)
 
 
 def _apart(places: np.ndarray, nearest: float) -> np.ndarray:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latticework.analysis.surfaces.lattice import Lattice
-from latticework.analysis.surfaces.reflections import spectrum, tapered
+from latticework.analysis.surfaces.reflections import SIGNIFICANT, spectrum, tapered
 
 REACH = 1.3  # bins about an expected vector in which a wave's own maximum may lie
-# The amplitude of noise alone exceeds so many of its standard deviations once in 100 times.
-DETECTED = np.sqrt(2 * np.log(100))
+# An amplitude over its standard deviation that is a wave: what makes a reflection, too.
+DETECTED = np.sqrt(2 * SIGNIFICANT)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Wave:
 
     @property
     def present(self) -> bool:
-        """Whether noise would reach the amplitude less than once in 100 times."""
+        """Whether it stands out of the noise as a reflection does."""
         return self.significance > DETECTED
 
 

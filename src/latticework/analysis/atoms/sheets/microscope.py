@@ -34,10 +34,11 @@ NOTHING = 1.35  # 1/Å, beyond which nothing is imaged at 20 Å of focal spread
 
 @dataclass(frozen=True)
 class Fitted:
-    """A field and its solution."""
+    """A field and its solution, and how much of it counted in full, 0 to 1."""
 
     field: Field
     solution: Solution
+    explained: float = 1.0
 
 
 def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:

@@ -136,9 +136,11 @@ def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
     solution = fit(held, state_at(held, held.origin, optics), steps=3)
     residual = filtered_residual(held, solution.state.positions, solution.state.optics).numpy()
     trusted = explained(residual, held.weights.numpy(), held.grid.sampling)
+    counted = tile.problem.weights.numpy() > 0
     problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
     tile = replace(tile, problem=problem)
-    return Fitted(tile, settled(problem, sharpened(tile, solution)))
+    share = float((trusted[counted] == 1).mean())
+    return Fitted(tile, settled(problem, sharpened(tile, solution)), share)
 
 
 def explained(residual: np.ndarray, weights: np.ndarray, sampling: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from latticework.analysis.atoms.sheets.model import UNITS, contrast_spectrum, sh
 # Steps of the grid, Å: 0.7 rad of χ at 0.81 1/Å, graphene's second order, at 80 kV.
 STEPS = {"defocus": 8.0, "cs": 1.5e4}
 MOST = 30  # values of either
+FAINTEST = 0.05  # contrast of a start
 WORSE = 3.0  # times the best start's misfit: such a start is not worth while
 
 
@@ -21,8 +22,8 @@ def grid_of(low: float, high: float, step: float) -> np.ndarray:
     return np.linspace(low, high, min(MOST, max(1, round((high - low) / step) + 1)))
 
 
-def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> np.ndarray:
-    """Fall (n,) of the objective by the images of microscopes, each at its best contrast."""
+def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Fall (n,) of the objective by the images of microscopes, each at its best contrast (n,)."""
     exit_wave = sheet_wave(problem.grid, problem.origin, problem.classes)
 
     def seen(image: torch.Tensor) -> torch.Tensor:
@@ -30,14 +31,15 @@ def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> np.ndarray:
 
     target = seen(problem.image - 1)
     doubt = float(problem.precision[-1]) / UNITS["contrast"] ** 2
-    falls = []
+    falls, contrasts = [], []
     for values in optics:
         spectrum = contrast_spectrum(problem.grid, exit_wave, values)
         image = seen(torch.fft.ifft2(spectrum).real)
         overlap, power = float((target * image).sum()), float((image**2).sum())
         contrast = (overlap + doubt) / (power + doubt)
         falls.append(contrast * overlap - (contrast**2 * power + doubt * (contrast - 1) ** 2) / 2)
-    return np.array(falls)
+        contrasts.append(contrast)
+    return np.array(falls), np.array(contrasts)
 
 
 def total_misfit(problem: Problem) -> float:
@@ -57,11 +59,16 @@ def starts(
     microscopes = []
     for defocus, cs in itertools.product(*axes):
         optics = problem.usual.clone()
+        optics[-1] = 1 / UNITS["contrast"]
         optics[0], optics[1] = defocus / UNITS["defocus"], cs / UNITS["cs"]
         microscopes.append(optics)
     with torch.no_grad():
-        falls = agreement(problem, microscopes).reshape(len(axes[0]), len(axes[1]))
+        falls, contrasts = agreement(problem, microscopes)
+    falls = falls.reshape(len(axes[0]), len(axes[1]))
     peaks = np.flatnonzero((falls == maximum_filter(falls, size=3)).ravel())
     best = peaks[np.argsort(-falls.ravel()[peaks])]
     misfit = total_misfit(problem) - falls.ravel()[best]
-    return [microscopes[number] for number in best[misfit <= WORSE * misfit[0]][:count]]
+    chosen = best[misfit <= WORSE * misfit[0]][:count]
+    for number in chosen:
+        microscopes[number][-1] *= max(float(contrasts[number]), FAINTEST)
+    return [microscopes[number] for number in chosen]

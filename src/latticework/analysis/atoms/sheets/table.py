@@ -25,6 +25,8 @@ NEW = [
     "y_posterior_angstrom",
     "sigma_posterior_angstrom",
 ]
+LEAST_EXPLAINED = 0.9
+STRETCHED = (0.5, 1.5)  # contrast of an image whose intensities are electrons
 FAR = 0.6  # Å from where the network saw it; an atom that the fit took further is in doubt
 
 
@@ -53,6 +55,16 @@ def assembled(
         doubts.append(f"{far} atoms moved by more than {FAR} Å: they may not be where they seem")
     noise = float(spectrum[1][0])
     parameters = microscope(fitted)
+    share = float(np.mean([one.explained for one in fitted])) if fitted else 1.0
+    if share < LEAST_EXPLAINED:
+        doubts.append(
+            f"the model explains only {share:.0%} of the sheet's image; the rest counts less"
+        )
+    if fitted and not STRETCHED[0] < parameters["contrast"][0] < STRETCHED[1]:
+        doubts.append(
+            f"the contrast is {parameters['contrast'][0]:.2f} times that of the model: the "
+            "intensities may have been stretched or offset, and then the dose is not the image's"
+        )
     parameters["dose_per_angstrom2"] = (1 / (noise * picture.sampling**2), np.nan)
     straying, bending = np.median(np.array(widths), axis=0) if widths else (np.nan, np.nan)
     parameters["straying_angstrom"] = (float(straying), np.nan)
