@@ -152,6 +152,7 @@ def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
             )
             return [
                 f"the microscope is not certain: {said} are nearly as likely (log likelihoods "
-                f"{less:.0f} apart, chance alone makes {chance:.0f}), and the positions differ by {rms:.2f} Å (RMS) between them"
+                f"{less:.0f} apart, chance alone makes {chance:.0f}), and the positions "
+                f"differ by {rms:.2f} Å (RMS) between them"
             ]
     return []
