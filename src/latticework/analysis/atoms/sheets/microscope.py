@@ -1,5 +1,6 @@
 """The microscope and the noise of an image, from the part of it with most atoms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +26,8 @@ from latticework.inference.resampling import resample
 FIRST_SIDE = 15.0  # Å, without the margin
 STARTS, KEPT_STARTS = 5, 3
 DRAWS = 2
-# Two starts whose log likelihoods differ by less are both possible: one in twenty.
+# Two starts whose log likelihoods differ by less are both possible: one in twenty, beyond what two
+# microscopes differ by in how well the positions happen to follow the noise.
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 COARSE = 0.4  # Å
@@ -137,18 +139,20 @@ def taken_up(found: Jacobian, shape: Sequence[int], density: float) -> np.ndarra
 def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
     """A warning where two starts are nearly as likely and disagree."""
     best, *others = ends
+    chance = math.sqrt(len(tile.problem.moved))
     for other in others:
         less = other.state.objective - best.state.objective
         core = torch.from_numpy(tile.core)
         apart = (other.state.positions - best.state.positions)[core]
         rms = float((apart**2).mean().sqrt())
-        if less < UNDECIDED and rms > DIFFERENT:
+        if less < UNDECIDED + chance and rms > DIFFERENT:
             values = in_physical_units(torch.stack([best.state.optics, other.state.optics]))
             said = " or ".join(
                 f"defocus {row[0]:.0f} Å with Cs {row[1] / 1e4:.1f} µm" for row in values.tolist()
             )
             return [
                 f"the microscope is not certain: {said} are nearly as likely (log likelihoods "
-                f"{less:.1f} apart), and the positions differ by {rms:.2f} Å (RMS) between them"
+                f"{less:.0f} apart, chance alone makes {chance:.0f}), and the positions "
+                f"differ by {rms:.2f} Å (RMS) between them"
             ]
     return []
