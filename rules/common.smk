@@ -18,6 +18,7 @@ from latticework.datasets.registry import RegistryError, check, load_registry
 from snakemake.exceptions import WorkflowError
 
 try:
+    configuration.check_files(workflow.configfiles)
     CONFIG = configuration.parse(config)
     REGISTRY = load_registry(ROOT / "config/datasets.yaml")
     for study_name, row in CONFIG.studies.items():

@@ -50,6 +50,26 @@ use rule _evaluation as evaluate with:
         "Score {wildcards.network} of {wildcards.study} on held-out structures"
 
 
+use rule evaluate as drawn with:
+    output:
+        scores="<results>/evaluation/{study}/{network}/drawn.csv",
+        details="<results>/evaluation/{study}/{network}/drawn.h5",
+    log:
+        "logs/<results>/evaluation/{study}/{network}/drawn.log",
+    benchmark:
+        "benchmarks/<results>/drawn/{study}/{network}.tsv"
+    params:
+        name="evaluate",
+        code=code_of("evaluation/evaluate.py", "drawn", "network", "material"),
+        function=function("drawn"),
+        material=material,
+        evaluation=used_with("evaluation"),
+        inference=used_with("inference"),
+        seed=CONFIG.seed,
+    message:
+        "Score {wildcards.network} of {wildcards.study} in drawn microscopes"
+
+
 use rule _evaluation as count with:
     input:
         structures=shards_of("structures", "extxyz", "heldout"),
@@ -85,7 +105,7 @@ use rule _evaluation as bounds with:
         runtime=minutes(20),
     params:
         name="bounds",
-        code=code_of("evaluation/bounds.py", "bounds", "material"),
+        code=code_of("evaluation/bounds.py", "bounds", "method", "material"),
         function=function("bounds"),
         material=material,
         simulation=leaf("simulation"),

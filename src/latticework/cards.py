@@ -17,6 +17,8 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
     Raises CardError for a file that is missing, is not safetensors, or has no card.
     """
+    if Path(path).is_dir():
+        raise CardError(f"{path}: is a folder; give the .safetensors file in it")
     try:
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
@@ -27,4 +29,6 @@ def read_card(path: str | Path) -> dict[str, Any]:
     except (OSError, struct.error, KeyError, TypeError, ValueError) as error:
         if isinstance(error, CardError):
             raise
+        if isinstance(error, FileNotFoundError):
+            raise CardError(f"{path}: there is no such file of weights") from error
         raise CardError(f"{path}: expected weights with a card, found: {error!r}") from error

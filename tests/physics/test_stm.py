@@ -75,7 +75,7 @@ def test_twelve_adatoms_a_cell_at_the_distances_of_silicon():
 
 def test_charge_order_is_a_checkerboard_with_antiphase_domains():
     atoms = surface(
-        "manganite", 3.87, ordered=1, missing=(0, 0), adsorbates=(0, 0), order=(0.3, 0.3)
+        "perovskite_001", 3.87, ordered=1, missing=(0, 0), adsorbates=(0, 0), order=(0.3, 0.3)
     )
     charge = atoms.arrays["charge"]
     np.testing.assert_allclose(np.abs(charge - 1), 0.3)
@@ -177,7 +177,7 @@ def test_constant_current_follows_the_surface():
 
 
 def test_images_are_periodic():
-    atoms = surface("manganite", 3.87, adsorbates=(0, 0))
+    atoms = surface("perovskite_001", 3.87, adsorbates=(0, 0))
     moved = atoms.copy()
     moved.positions[:, :2] = (moved.positions[:, :2] + [6.0, 12.0]) % 40
     first, second = (image_of(a, Simulation(sampling=0.5, height=2.5))[0] for a in (atoms, moved))
@@ -199,7 +199,7 @@ LIMITS = {name: Range(low=low, high=high) for name, (low, high) in RANGES.items(
 
 @pytest.fixture(scope="module")
 def bank():
-    structures = [surface("manganite", 3.87, seed, adsorbates=(0, 0)) for seed in range(2)]
+    structures = [surface("perovskite_001", 3.87, seed, adsorbates=(0, 0)) for seed in range(2)]
     images = [image_of(atoms, Simulation(sampling=0.4, height=2.1)) for atoms in structures]
     found = [targets(atoms) for atoms in structures]
     return height_bank(

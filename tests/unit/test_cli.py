@@ -229,12 +229,14 @@ def test_the_lattice_is_measured_where_the_user_says(tmp_path, capsys):
 
 
 def test_gold_beside_ceria(tmp_path, mirror, capsys):
-    """The paper's system: by the whole picture the pixel is the ceria's, a fifth too large."""
+    """The paper's system: of the two crystals in the picture the network knows the gold."""
     picture = str(mirror / "hrtem/gold_on_ceria_dtu.png")
     table = str(tmp_path / "columns.csv")
     arguments = ["predict", picture, "--study", "gold", "--symmetries", "1", "-o", table]
-    assert main([*arguments, "--quiet", "--scale-region", "340", "120", "580", "380"]) == 0
-    assert "0.190" in capsys.readouterr().out
+    assert main([*arguments, "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "lattices fit at 0.2341 Å and 0.19" in said
+    assert float(said.split(" Å/px by")[0].split()[-1]) == pytest.approx(0.187, rel=0.03)
     found = pd.read_csv(table)
     inside = found["x_px"].between(345, 570) & found["y_px"].between(127, 377)
     assert inside.sum() > 200

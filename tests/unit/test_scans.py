@@ -17,6 +17,7 @@ from latticework.analysis.diffraction.scan_peaks import EXCERPT, predict
 from latticework.cli import published
 from latticework.cli.main import main
 from latticework.datasets.fetch import ChecksumError
+from latticework.datasets.pattern_faults import repaired
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import read_patterns, reciprocal_angstrom, saturated_share
@@ -212,7 +213,7 @@ def test_the_command_writes_a_table_and_a_picture(tmp_path, weights, capsys):
     [
         (lambda p: p, (), "pass --reciprocal-pixel"),
         (
-            lambda p: np.where(p == p.max(), np.nan, p),
+            lambda p: np.where(p > np.median(p), np.nan, p),
             ("--reciprocal-pixel", "0.04"),
             "NaN or infinite",
         ),
@@ -272,15 +273,17 @@ def test_the_table_has_rows_of_every_pattern(tmp_path, weights):
     assert table.groupby("pattern")["intensity"].max().to_numpy() == pytest.approx(np.ones(20))
 
 
-def test_a_bad_pattern_in_the_middle_is_named_and_leaves_no_table(tmp_path, weights, capsys):
-    patterns = stack(20)
-    patterns[17] = 7
+@pytest.mark.parametrize("spoilt", [7, np.nan, -3])
+def test_a_bad_pattern_in_the_middle_is_left_out_and_counted(tmp_path, weights, capsys, spoilt):
+    patterns = stack(20).astype(float)
+    patterns[17] = spoilt
     options = ("--reciprocal-pixel", str(STEP), "--semiangle", "2", "--samples", "2")
     code, output = run(tmp_path, weights, patterns, *options)
-    assert code == 2
-    assert "patterns.tif[17]: is constant" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.glob("*peaks*")] == []
-    assert not output.exists()
+    assert code == 0
+    message = capsys.readouterr().err
+    assert "1 of 20 patterns were left out" in message
+    assert "(17)" in message
+    assert set(pd.read_csv(output)["pattern"]) == set(range(20)) - {17}
 
 
 def test_weights_for_images_do_not_read_patterns(tmp_path, capsys):
@@ -429,13 +432,28 @@ def test_a_scan_with_a_probe_of_another_size_leaves_no_file(tmp_path, scan, weig
 
 
 @pytest.mark.parametrize("spoilt", [np.nan, 3.0])
-def test_a_bad_pattern_of_a_scan_is_named_and_leaves_no_file(tmp_path, weights, spoilt):
+def test_a_bad_pattern_of_a_scan_has_no_peaks_and_a_warning(tmp_path, weights, spoilt):
     patterns = stack(6).reshape(2, 3, 160, 160)
     patterns[1, 2] = spoilt
     path = write_hspy(tmp_path / "scan.hspy", patterns, "1/Å", STEP, navigated=2)
-    with pytest.raises(PictureError, match=r"scan\.hspy\[1, 2\]"):
-        read_scan(entry_of(path), tmp_path, weights)
-    assert list(tmp_path.glob("*peaks*")) == []
+    output = read_scan(entry_of(path), tmp_path, weights)
+    arrays, attributes = shards.read(output, "bragg_peaks")
+    assert [len(row) > 0 for row in arrays["qx"]] == [True] * 5 + [False]
+    assert "1 of 6 patterns were left out" in attributes["warnings"][0]
+
+
+def test_missing_and_hot_pixels_are_replaced():
+    pattern = pattern_of(PEAKS, (160, 160), STEP, (80, 81)).astype(np.float32)
+    spoilt = pattern.copy()
+    spoilt[20, 30], spoilt[90, 100] = np.nan, 100 * pattern.max()
+    mended, count = repaired(spoilt)
+    assert count == 2
+    assert np.isfinite(mended).all()
+    assert mended.max() <= pattern.max()
+    # Disks of three pixels across are none.
+    assert repaired(pattern)[1] == 0
+    big, _ = repaired(pattern.astype(float) * 1e300)
+    assert np.isfinite(big).all()
 
 
 def test_what_is_known_of_a_scan_stands_with_its_peaks(tmp_path, weights, capsys):

@@ -30,7 +30,7 @@ def test_real_files_are_read_with_their_pixel_size(mirror, name, shape, sampling
 @pytest.mark.parametrize("name", ["dca3cu2_mof_ag111_5nm", "febr2_on_au111_4nm", "si111_7x7_20nm"])
 def test_forward_and_backward_scans_show_the_same_surface(mirror, name):
     path = mirror / "stm" / f"{name}.sxm"
-    forward, backward = (read_picture(path, None, way).image[0] for way in ("forward", "backward"))
+    forward, backward = (read_picture(path, image=way).image[0] for way in ("forward", "backward"))
 
     def agreement(first, second):
         """Highest correlation of two images over shifts along the lines, each line levelled."""
@@ -48,11 +48,11 @@ def test_what_was_recorded_is_told(mirror):
     assert read.metadata["channel"] == "Z"
     assert read.metadata["bias_V"] == pytest.approx(0.05)
     assert read.metadata["setpoint"] == "5.000E-10 A"
-    current = read_picture(mirror / "stm/febr2_on_au111_4nm.sxm", "current", "backward")
+    current = read_picture(mirror / "stm/febr2_on_au111_4nm.sxm", image="current backward")
     assert (current.metadata["channel"], current.metadata["unit"]) == ("Current", "A")
     assert np.median(current.image) == pytest.approx(5e-10, rel=0.1)
     with pytest.raises(PictureError, match="it has Z forward, Z backward"):
-        read_picture(mirror / "stm/febr2_on_au111_4nm.sxm", "phase")
+        read_picture(mirror / "stm/febr2_on_au111_4nm.sxm", image="phase")
 
 
 HEADER = """\
@@ -95,7 +95,7 @@ def nanonis(path, surface=SURFACE, way="down", on=1):
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_rows_and_columns_are_those_of_the_sample(tmp_path, way, direction):
     path = nanonis(tmp_path / "scan.sxm", way=way)
-    np.testing.assert_array_equal(read_picture(path, None, direction).image[0], SURFACE)
+    np.testing.assert_array_equal(read_picture(path, image=direction).image[0], SURFACE)
     assert read_picture(path).sampling == pytest.approx(1.0)
 
 
@@ -147,9 +147,9 @@ def test_gwyddion_files_are_read(tmp_path):
     read = read_picture(gwyddion(tmp_path / "scan.gwy"))
     np.testing.assert_allclose(read.image[0], SURFACE)
     assert read.sampling == pytest.approx(1.0)
-    assert read_picture(gwyddion(tmp_path / "scan.gwy"), "z (for").metadata["channel"]
+    assert read_picture(gwyddion(tmp_path / "scan.gwy"), image="z (for").metadata["channel"]
     with pytest.raises(PictureError, match=r"no channel 'Current'; it has Z \(Forward\)"):
-        read_picture(gwyddion(tmp_path / "scan.gwy"), "Current")
+        read_picture(gwyddion(tmp_path / "scan.gwy"), image="Current")
 
 
 @pytest.mark.parametrize("write", [nanonis, gwyddion])
@@ -161,7 +161,7 @@ def test_a_truncated_file_is_refused_in_one_line(tmp_path, write, kept):
     if write is nanonis and kept == 0.99:
         # The last channel is cut, and nothing that is read.
         with pytest.raises(PictureError, match="cut off"):
-            read_picture(path, "Current", "backward")
+            read_picture(path, image="Current backward")
         return
     with pytest.raises(PictureError, match=r"scan\.") as raised:
         read_picture(path)

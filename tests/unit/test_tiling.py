@@ -26,11 +26,21 @@ def test_every_pixel_is_kept_exactly_once_and_tiles_lie_on_the_grid(shape, tile,
             read, keep, inside = t.read[axis], t.keep[axis], t.inside[axis]
             assert read.start % MULTIPLE == 0
             assert 0 <= read.start < read.stop <= shape[axis]
+            assert read.stop - read.start <= tile
             assert inside.start == keep.start - read.start
             # The trusted centre: half an overlap away from every border that is not the image's.
             assert read.start == 0 or inside.start >= overlap // 2
             assert read.stop == shape[axis] or read.stop - keep.stop >= overlap // 2
     assert (count == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("length", "sides"),
+    [(512, [512]), (600, [336, 336]), (1024, [384, 384, 384]), (1408, [512, 512, 512])],
+)
+def test_tiles_are_no_larger_than_they_need_to_be(length, sides):
+    row = tiles((8, length), 512, 64, MULTIPLE)
+    assert [t.read[1].stop - t.read[1].start for t in row] == sides
 
 
 def pooling_network(frames: int, radius: int) -> torch.nn.Module:

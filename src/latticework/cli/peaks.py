@@ -60,11 +60,25 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--semiangle",
         type=float,
         metavar="MRAD",
-        help="semiangle of a round probe at the beam energy that the network was trained for",
+        help="semiangle of a round probe, mrad",
     )
     peaks.add_argument(
         "--reciprocal-pixel", type=float, metavar="1/Å", help="pixel, if you know it better"
     )
+    peaks.add_argument(
+        "--energy",
+        type=float,
+        metavar="KEV",
+        help="beam energy (default: the one that the network was trained for)",
+    )
+    peaks.add_argument(
+        "--origin",
+        type=float,
+        nargs=2,
+        metavar=("X", "Y"),
+        help="where the direct beam is, px of the detector (default: found)",
+    )
+    peaks.add_argument("--image", metavar="NAME|NUMBER", help="which of several arrays in the file")
     peaks.add_argument(
         "--study", help=f"whose published weights to use: {studies} (default: the only one)"
     )
@@ -112,6 +126,10 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--reciprocal-pixel {pixel}: expected 0.0001 to 0.5 1/Å")
     if semiangle is not None and not 0.05 <= semiangle <= 50:
         raise InputError(f"--semiangle {semiangle}: expected 0.05 to 50 mrad")
+    if arguments.energy is not None and not 10 <= arguments.energy <= 3000:
+        raise InputError(f"--energy {arguments.energy}: expected 10 to 3000 keV")
+    if arguments.samples < 2:
+        raise InputError(f"--samples {arguments.samples}: expected at least 2, for an error")
 
 
 def rows_of(number: int, found: "PatternPeaks") -> "pd.DataFrame":
@@ -125,25 +143,33 @@ def rows_of(number: int, found: "PatternPeaks") -> "pd.DataFrame":
 
 def write_peaks(
     path: Path, read: Iterable["PatternPeaks"], kept: "list[np.ndarray] | None" = None
-) -> tuple[int, int, "PatternPeaks"]:
+) -> tuple[int, int, dict[str, list[int]], "PatternPeaks"]:
     """Write the peaks of patterns, atomically, as each is read: memory does not grow with a scan.
 
-    Returns the numbers of peaks and of patterns that look saturated, and what was found in the
-    first pattern. Into `kept` go places and intensities (n, 3) of every pattern's peaks.
+    Returns the numbers of peaks and of patterns that look saturated, the numbers of the patterns
+    that were left out by their problem, and what was found in the first that was not. Into `kept`
+    go places and intensities (n, 3) of every pattern's peaks. Raises InputError where no pattern
+    could be read.
     """
     from latticework.shards import FLOAT_FORMAT, atomic
 
     peaks, saturated, first = 0, 0, None
+    problems: dict[str, list[int]] = {}
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         for number, found in enumerate(read):
             table = rows_of(number, found)
             table.to_csv(file, index=False, header=number == 0, float_format=FLOAT_FORMAT)
             peaks += len(table)
             saturated += found.saturated
-            first = first or found
+            if found.problem:
+                problems.setdefault(found.problem, []).append(number)
+            else:
+                first = first or found
             if kept is not None:
                 kept.append(found.peaks[["x_px", "y_px", "intensity"]].to_numpy(float))
-    return peaks, saturated, first
+        if first is None:
+            raise InputError(f"no pattern can be read: {'; '.join(problems)}")
+    return peaks, saturated, problems, first
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -165,32 +191,43 @@ def run(arguments: argparse.Namespace) -> int:
     from latticework.analysis.diffraction.bragg_vectors import write_bragg_vectors
     from latticework.analysis.diffraction.scan_peaks import (
         make_reader,
+        problem_warning,
         saturation_warning,
         scan_peaks,
     )
     from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.scan_calibration import calibrated
 
-    patterns = read_patterns(arguments.patterns)
+    patterns = read_patterns(arguments.patterns, arguments.image)
+    energy = 1e3 * arguments.energy if arguments.energy else card["simulation"]["energy"]
     calibration = calibrated(
         patterns,
         probe=arguments.probe,
         semiangle=arguments.semiangle,
-        energy=card["simulation"]["energy"],
+        energy=energy,
         sampling=arguments.reciprocal_pixel,
+        origin=tuple(arguments.origin) if arguments.origin else None,
     )
     reader, warnings = make_reader(
         weights_path,
         patterns.shape,
         calibration,
         threshold=arguments.threshold,
-        samples=max(2, arguments.samples),
+        samples=arguments.samples,
     )
     read = scan_peaks(patterns, reader, progress=not arguments.quiet)
     kept: list[np.ndarray] | None = [] if arguments.bragg_vectors else None
-    count, saturated, first = write_peaks(arguments.output, read, kept)
-    for warning in warnings + saturation_warning(saturated, len(patterns)):
+    count, saturated, problems, first = write_peaks(arguments.output, read, kept)
+    total = len(patterns)
+    warnings += problem_warning(problems, total) + saturation_warning(saturated, total)
+    for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    x, y = reader.grid.beam
+    print(
+        f"pixel {calibration.sampling:.5g} 1/Å by the {calibration.source}; direct beam at "
+        f"x = {x:.1f}, y = {y:.1f} px; {energy / 1e3:g} keV by the "
+        f"{'user' if arguments.energy else 'network'}"
+    )
     print(f"{count} peaks in {len(patterns)} pattern(s): {arguments.output}")
     if kept is not None:
         write_bragg_vectors(

@@ -1,10 +1,10 @@
 """The command `latticework predict`: the atoms of an image, a movie or a focal series."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,9 @@ from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+    from latticework.analysis.atoms.reading import Prediction
+    from latticework.analysis.atoms.refined import Refined
 
-    from latticework.config.inference import Images
-
-# px: a smaller region holds no reflections.
-SMALLEST_REGION = 64
 # What the user may call a device → what `hardware.best_device` calls it.
 DEVICES = {"cpu": "cpu", "gpu": "gpu", "cuda": "gpu"}
 
@@ -42,6 +38,9 @@ examples:
       all frames, with every candidate
   latticework predict frame.tif --study {study} --scale-region 340 120 580 380 -o atoms.csv
       measure the pixel on the lattice in that part of the image, as another crystal is beside it
+  latticework predict frame.tif --study {study} --refine -o atoms.csv
+      positions by a likelihood fit that starts at the network's, with errors; the fitted
+      microscope goes to atoms.fit.json
   latticework predict frame.tif --study {study} --weights mine.safetensors -o atoms.csv
       a network of your own, from results/<run>/models/<study>/<network>/weights.safetensors
 """
@@ -61,6 +60,11 @@ columns of the table:
                            focal series the class is the number of atoms in the column
   sigma_angstrom           standard deviation of the position per axis, Å
   frame                    number of the frame, from 0
+with --refine, x, y and sigma are those of the fit, and there are also:
+  x_network_angstrom, ...  the network's position
+  sigma_x_angstrom, ...    standard deviation along each axis, from the likelihood's curvature
+  x_posterior_angstrom ... the posterior's position and error; with --posterior these are x, y and
+                           sigma themselves: least error, but displacements are shrunk
 """
 
 
@@ -88,10 +92,21 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--network", metavar="NAME", help="which of the study's published networks to use"
     )
     predict.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .csv or .h5, the table; .extxyz for ASE; .hspy for HyperSpy; "
+        ".atomap.hdf5",
     )
     predict.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
+    )
+    predict.add_argument(
+        "--image",
+        metavar="NAME|NUMBER",
+        help="which image of a file that has several (default: the best; it is said which)",
     )
     predict.add_argument(
         "--scale-region",
@@ -110,14 +125,34 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--overlay", type=Path, metavar="PNG", help="also draw the atoms on the first frame"
     )
     predict.add_argument(
-        "--tile", type=int, default=512, metavar="PX", help="largest side read at once (512)"
+        "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
+    )
+    predict.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="also write a page to look at: image, atoms, distances, strain, warnings, table",
+    )
+    predict.add_argument(
+        "--refine", action="store_true", help="fit the image, starting from the network's atoms"
+    )
+    predict.add_argument(
+        "--posterior",
+        action="store_true",
+        help="with --refine: the least error, by a prior whose width is estimated from the image",
+    )
+    predict.add_argument(
+        "--residual", type=Path, metavar="PNG", help="with --refine: also draw what is not fitted"
+    )
+    predict.add_argument(
+        "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
     )
     predict.add_argument(
         "--symmetries",
         type=int,
         choices=(1, 4, 8),
-        default=4,
-        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (4)",
+        default=1,
+        help="rotated and mirrored copies to read and average: 8 is steadiest, 1 fastest (1)",
     )
     predict.add_argument(
         "--device", metavar="NAME", help="cpu or gpu (default: the GPU if there is one)"
@@ -143,156 +178,8 @@ def examples(studies: Mapping[str, Mapping[str, Any]]) -> str:
     return text + COLUMNS
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What was found in images.
-
-    Parameters
-    ----------
-    atoms
-        The table.
-    frames
-        All images (n, ny, nx).
-    sampling, sampling_source
-        Their pixel in Å, and who says so: user, lattice or metadata.
-    warnings
-        What makes this doubtful.
-    """
-
-    atoms: "pd.DataFrame"
-    frames: "np.ndarray"
-    sampling: float
-    sampling_source: str
-    warnings: list[str]
-
-
-def expected_frames(card: Mapping[str, Any]) -> str:
-    """What a network reads, in words."""
-    together, imaging = card["network"]["frames"], card["imaging"]
-    if together == 1:
-        return f"{card['study']} reads one file, an image or a movie"
-    steps = ", ".join(f"{step:g} + Δ" for step in imaging["series"])
-    limits = imaging["defocus"]
-    return (
-        f"{card['study']} reads {together} aligned images of one field, one stack or {together} "
-        f"files, of defocus {steps} Å in this order, with one Δ between {limits['low']:g} and "
-        f"{limits['high']:g} Å (positive is underfocus)"
-    )
-
-
-def fields_of(images: Sequence[Path], card: Mapping[str, Any]) -> tuple["np.ndarray", float | None]:
-    """Fields (n, series, ny, nx) of image files for a network, and the files' pixel in Å.
-
-    Every frame of a movie is a field; all frames of a focal series together are one. Raises
-    PictureError, and InputError for files that are no series.
-    """
-    import numpy as np
-
-    from latticework.datasets.read import read_picture
-
-    read = [read_picture(path) for path in images]
-    sizes = sorted({f"{p.image.shape[2]} × {p.image.shape[1]} px" for p in read})
-    count = sum(len(p.image) for p in read)
-    together = card["network"]["frames"]
-    if together == 1 and len(read) == 1:
-        return read[0].image[:, None], read[0].sampling
-    if count != together or len(sizes) > 1:
-        raise InputError(
-            f"{expected_frames(card)}; found {count} image(s) of {', '.join(sizes)} in "
-            f"{len(read)} file(s)"
-        )
-    known = (p.sampling for p in read if p.sampling is not None)
-    return np.concatenate([p.image for p in read])[None], next(known, None)
-
-
-def check_region(region: Sequence[int], shape: tuple[int, int]) -> None:
-    """Raise InputError for a region x0, y0, x1, y1 in px that is not in an image (ny, nx)."""
-    x0, y0, x1, y1 = region
-    ny, nx = shape
-    wide, high = x1 - x0 >= SMALLEST_REGION, y1 - y0 >= SMALLEST_REGION
-    if not (x0 >= 0 and y0 >= 0 and wide and high and x1 <= nx and y1 <= ny):
-        raise InputError(
-            f"--scale-region {x0} {y0} {x1} {y1}: expected left, top, right and bottom in px, at "
-            f"least {SMALLEST_REGION} px apart, inside the image of {nx} × {ny} px"
-        )
-
-
-def predict_files(
-    images: Sequence[Path],
-    weights_path: Path,
-    settings: "Images",
-    *,
-    pixel_size: float | None = None,
-    scale_region: Sequence[int] | None = None,
-    progress: bool = True,
-) -> Prediction:
-    """Atoms of an image, a movie or a focal series, by the functions that the rules use.
-
-    Parameters
-    ----------
-    images
-        Files of one field or movie.
-    weights_path
-        Weights of a network that reads images.
-    settings
-        How the network reads them, and the lowest probability of an atom.
-    pixel_size
-        The user's word on the pixel, Å.
-    scale_region
-        x0, y0, x1, y1 in px: where to measure the lattice.
-
-    Raises InputError, PictureError, ScaleError or WeightsError for input that cannot be used.
-    """
-    import pandas as pd
-
-    from latticework import materials
-    from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
-    from latticework.inference.class_maps import predict_fields, working_sampling
-    from latticework.inference.scale import choose_sampling
-    from latticework.inference.zone_axis import material_sampling
-    from latticework.learning import weights
-
-    network, card = weights.load(weights_path)
-    material = materials.load(card["material"])
-    fields, metadata = fields_of(images, card)
-    shape = fields.shape[-2:]
-    if scale_region is not None:
-        check_region(scale_region, shape)
-    frames = fields.reshape(-1, *shape)
-    lattice = material_sampling(frames, material, scale_region)
-    sampling, source, warnings = choose_sampling(lattice, metadata, pixel_size)
-    if warnings and lattice is not None and scale_region is None:
-        warnings[0] += "; where several crystals show, --scale-region says which to measure"
-    maps = predict_fields(
-        network,
-        card,
-        [(field, sampling) for field in fields],
-        tile=settings.tile,
-        overlap=settings.overlap,
-        symmetries=settings.symmetries,
-        progress=progress,
-    )
-    tables = []
-    for number, probabilities in enumerate(maps):
-        table, doubts = read_map(
-            probabilities,
-            working_sampling(card),
-            shape,
-            sampling,
-            card,
-            material,
-            epsilon=settings.epsilon,
-            threshold=min(LOWEST_PROBABILITY, settings.threshold),
-            frame=number,
-        )
-        where = f"frame {number}: " if len(fields) > 1 else ""
-        warnings += [where + note for note in doubts]
-        tables.append(table[table["probability"] >= settings.threshold])
-    return Prediction(pd.concat(tables, ignore_index=True), frames, sampling, source, warnings)
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError for options that cannot be used."""
+def check_reading(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options of reading an image that cannot be used."""
     if not 0 < arguments.threshold <= 1:
         raise InputError(
             f"--threshold {arguments.threshold}: expected a probability above 0 and at most 1"
@@ -305,21 +192,38 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--device {arguments.device}: expected cpu or gpu")
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    check_reading(arguments)
+    for option in ("posterior", "residual"):
+        if getattr(arguments, option) and not arguments.refine:
+            raise InputError(f"--{option}: needs --refine")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, predict, write the table and say what was found: 0."""
     check(arguments)
-    weights_path, _ = published.chosen(
+    weights_path, card = published.chosen(
         arguments.study, arguments.network, arguments.weights, patterns=False
     )
     check_outputs(
         [*arguments.images, weights_path],
-        {"-o": arguments.output, "--overlay": arguments.overlay},
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--mask": arguments.mask,
+            "--report": arguments.report,
+            "--residual": arguments.residual,
+            "--refine": fit_path(arguments.output) if arguments.refine else None,
+        },
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.exports import export, writer_of
+    from latticework.analysis.atoms.reading import predict_files
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
-    from latticework.shards import write_csv
 
+    writer_of(arguments.output)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -331,19 +235,72 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         pixel_size=arguments.pixel_size,
         scale_region=arguments.scale_region,
+        image=arguments.image,
         progress=not arguments.quiet,
     )
+    answers = []
+    if arguments.refine:
+        found, answers = refined_atoms(found, card, arguments)
+    for note in found.notes:
+        print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    write_csv(arguments.output, found.atoms)
+    export(arguments.output, found)
     print(
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"
     )
+    if answers:
+        tell_fit(answers, arguments)
     if arguments.overlay:
         from latticework.figures.overlay import save_overlay
 
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.report:
+        from latticework.analysis.atoms.summary import summary
+        from latticework.figures.page import save_page
+
+        save_page(arguments.report, found, summary(found), sources=arguments.images)
+        print(f"a page to look at: {arguments.report}")
+    if arguments.mask:
+        from latticework.figures.overlay import save_mask
+
+        masked = save_mask(arguments.mask, found.frames[0], found.mask)
+        print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0
+
+
+def fit_path(table: Path) -> Path:
+    """Where the parameters of a fit go: beside the table, so that the table stays a plain CSV."""
+    return table.with_suffix(".fit.json")
+
+
+def refined_atoms(
+    found: "Prediction", card: Mapping[str, Any], arguments: argparse.Namespace
+) -> "tuple[Prediction, list[Refined]]":
+    """The atoms refined. Raises InputError where that cannot be done."""
+    from latticework.analysis.atoms.refining import RefinementError, refined
+
+    try:
+        return refined(found, card, posterior=arguments.posterior, progress=not arguments.quiet)
+    except RefinementError as error:
+        raise InputError(f"--refine: {error}") from error
+
+
+def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> None:
+    """Write the fitted parameters, say those of the first frame, and draw what is left of it."""
+    from latticework.analysis.atoms.refining import in_words, parameters_of
+    from latticework.shards import atomic
+
+    path = fit_path(arguments.output)
+    content = {"posterior": arguments.posterior, "frames": parameters_of(answers)}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"fitted: {in_words(answers[0])}: {path}")
+    if arguments.residual:
+        from latticework.figures.overlay import save_residual
+
+        save_residual(arguments.residual, answers[0].residual)
+        print(f"what the fit leaves of the first frame: {arguments.residual}")

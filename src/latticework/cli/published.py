@@ -1,5 +1,6 @@
 """The weights that come with the project: models/<study>/<network>/weights.safetensors."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,6 @@ MODELS = Path(__file__).resolve().parents[3] / "models"
 WEIGHTS = "weights.safetensors"
 # A file beside a study's networks, where there are several: the name of the one to take.
 DEFAULT = "default"
-# What the card of a network of images, or of patterns, must have for it to be used.
-NEEDED = {False: {"classes", "imaging", "material", "study"}, True: {"simulation"}}
 
 
 class InputError(ValueError):
@@ -42,7 +41,8 @@ def weights(study: str, network: str | None = None) -> Path:
 
     Raises InputError, naming those there are.
     """
-    known = networks(study)
+    # A path is no name: nothing outside of the folder is published.
+    known = networks(study) if re.fullmatch(r"\w+", study) else []
     if not known:
         there = sorted(path.name for path in MODELS.glob("*") if networks(path.name))
         raise InputError(
@@ -93,11 +93,18 @@ def chosen(
     elif network is not None:
         raise InputError(f"--network {network}: chooses published weights; leave out --weights")
     card = card_of(path)
+    if study is not None and card.get("study", study) != study:
+        raise InputError(
+            f"{path}: are weights of the study '{card['study']}', not of '{study}'; give "
+            f"--study {card['study']}, or other weights"
+        )
     if reads_patterns(card) != patterns:
         what, command = ("images", "predict") if patterns else ("diffraction patterns", "peaks")
         raise InputError(f"{path} reads {what}: use latticework {command}")
-    if missing := sorted(NEEDED[patterns] - set(card)):
-        raise CardError(f"{path}: its card has no {', '.join(missing)}; train the network again")
+    # Imported here, so that --help answers at once.
+    from latticework.config.card import check_card
+
+    check_card(card, path, patterns=patterns)
     return path, card
 
 

@@ -45,6 +45,11 @@ class Modality:
         Tables of every study, in evaluation/<study>/.
     network_tables
         Tables of every network that is scored, in evaluation/<study>/<network>/.
+    drawn
+        Weights and held-out shards to scores in drawn microscopes, the table drawn.csv.
+    refine
+        Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
+        there is no refinement.
     """
 
     sections: Mapping[str, str]
@@ -58,8 +63,10 @@ class Modality:
     analyses: tuple[str, ...]
     evaluate: str
     evaluate_with: Mapping[str, tuple[str, ...]]
-    bounds: str = ""
+    bounds: str | None = None
     bounds_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     network_tables: tuple[str, ...] = ("scores.csv",)
+    drawn: str | None = None
+    refine: str | None = None

@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from latticework import names
+from latticework import names, yaml_files
 from latticework.config.run import Config, Run
 from latticework.config.study import Study
 
@@ -64,6 +63,15 @@ def without_null(rows: Any) -> Any:
     if not isinstance(rows, dict):
         return rows
     return {name: row for name, row in rows.items() if row is not None}
+
+
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Raise ConfigError for a key that a file has twice, of which Snakemake keeps the later."""
+    for path in paths:
+        try:
+            yaml_files.check_file(path)
+        except yaml_files.DuplicateKeyError as error:
+            raise ConfigError(f"The configuration is wrong:\n  {error}") from error
 
 
 def parse(values: Mapping[str, Any]) -> Config:
@@ -189,5 +197,5 @@ def load(*paths: str | Path) -> Config:
     """Read YAML files, later over earlier ones, and validate the result."""
     values: dict[str, Any] = {}
     for path in paths:
-        values = merge(values, yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})
+        values = merge(values, yaml_files.load(Path(path).read_text(encoding="utf-8")) or {})
     return parse(values)

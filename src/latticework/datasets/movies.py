@@ -116,7 +116,7 @@ def _reader_of_file(path: Path) -> Callable[[], np.ndarray]:
             raise PictureError(
                 f"{path}: cannot be read: {error or type(error).__name__}"
             ) from error
-        frames = frames_of({**signal, "data": data}, path)
+        frames, _ = frames_of({**signal, "data": data}, path)
         if len(frames) != 1:
             raise PictureError(
                 f"{path}: has {len(frames)} frames; a movie is one stack, or files of one frame"
@@ -158,7 +158,7 @@ def _tiff_sampling(path: Path) -> float | None:
         if not imagej.get("unit") or resolution is None:
             return None
         pixels, length = resolution.value
-        axis = {"scale": length / pixels, "units": imagej["unit"].replace("\\u00B5", "µ")}
+        axis = {"scale": length / pixels, "units": imagej["unit"]}
         return sampling_of({"data": np.empty(page.shape), "axes": [axis, axis]}, path)
 
 
@@ -171,7 +171,7 @@ def _reader_of_page(tiff: tifffile.TiffFile, path: Path, number: int) -> Callabl
             raise PictureError(
                 f"{path}: its page {number} cannot be read: {error or type(error).__name__}"
             ) from error
-        return frames_of({"data": data, "axes": []}, path)[0]
+        return frames_of({"data": data, "axes": []}, path)[0][0]
 
     return read
 
@@ -184,6 +184,6 @@ def _reader_of_slice(signal: dict, path: Path, axis: int, number: int) -> Callab
             raise PictureError(
                 f"{path}: its frame {number} cannot be read: {error or type(error).__name__}"
             ) from error
-        return frames_of({"data": data, "axes": []}, path)[0]
+        return frames_of({"data": data, "axes": []}, path)[0][0]
 
     return read

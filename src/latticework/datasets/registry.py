@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from latticework import yaml_files
+
 
 class RegistryError(ValueError):
     """The registry of data sets is missing, is not YAML, or has an entry that is not valid."""
@@ -248,7 +250,7 @@ def load_registry(path: str | Path) -> dict[str, Dataset]:
     """
     path = Path(path)
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml_files.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

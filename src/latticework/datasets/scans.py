@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from latticework.datasets.read import SMALLEST_SIDE, PictureError, open_lazily, to_angstrom
+from latticework.datasets.pattern_faults import problem_of, repaired
+from latticework.datasets.read import SMALLEST_SIDE, PictureError, open_lazily
+from latticework.datasets.units import reciprocal_angstrom, to_milliradian
 
 # 1/Å: the range of pixels at which disks can be told apart.
 PLAUSIBLE_STEP = (1e-4, 0.5)
@@ -19,11 +21,12 @@ SATURATED = 1e-4
 @dataclass(frozen=True)
 class Patterns:
     """Patterns on disk: data (scan…, ky, kx), perhaps lazy; step: 1/Å a pixel by the file's
-    metadata, or None."""
+    metadata, or None; angle: mrad a pixel, where they say that instead."""
 
     path: Path
     data: Any
     step: float | None
+    angle: float | None = None
 
     @property
     def scan(self) -> tuple[int, ...]:
@@ -57,24 +60,43 @@ class Patterns:
     def batches(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray]]:
         """Places and patterns (n, ky, kx), n ≤ size and over the ends of rows, float32, checked.
 
-        Raises PictureError, with its place, for a pattern that has a NaN, an infinity or no signal.
+        Raises PictureError, with its place, for a pattern that cannot be read (`problem_of`).
+        """
+        for places, read, problems in self.checked(size):
+            for place, problem in zip(places, problems, strict=True):
+                if problem:
+                    raise PictureError(f"{self.path}{list(place) if place else ''}: {problem}")
+            yield places, read
+
+    def checked(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray, list[str]]]:
+        """As `batches`, and for each pattern the problem with it, in words, or nothing.
+
+        Missing and hot pixels are replaced by their neighbours; a pattern with a problem is zero.
         """
         places = list(np.ndindex(*self.scan))
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
-            read = np.stack([np.asarray(self.data[place]) for place in chosen])
-            for place, pattern in zip(chosen, read, strict=True):
-                check_pattern(pattern, f"{self.path}{list(place) if place else ''}")
-            yield chosen, read.astype(np.float32)
+            raw = [np.asarray(self.data[place]) for place in chosen]
+            problems = [problem_of(pattern) for pattern in raw]
+            read = np.zeros((len(raw), *self.shape), dtype=np.float32)
+            for number, (pattern, problem) in enumerate(zip(raw, problems, strict=True)):
+                if not problem:
+                    read[number], _ = repaired(pattern)
+            yield chosen, read, problems
 
+    def mean(self, count: int = 16) -> np.ndarray:
+        """Mean (ky, kx) of up to `count` patterns that can be read, evenly over the scan.
 
-def check_pattern(pattern: np.ndarray, name: str) -> None:
-    """Raise PictureError for a pattern (ky, kx) that has a NaN, an infinity, or no signal."""
-    bad = pattern.size - np.count_nonzero(np.isfinite(pattern))
-    if bad:
-        raise PictureError(f"{name}: {bad} of {pattern.size} pixels are NaN or infinite")
-    if pattern.min() == pattern.max():
-        raise PictureError(f"{name}: is constant, every pixel is {pattern.min():g}")
+        Raises PictureError, with the first one's problem, where none can.
+        """
+        places = list(np.ndindex(*self.scan))
+        chosen = np.unique(np.linspace(0, len(places) - 1, count).round().astype(int))
+        raw = [np.asarray(self.data[places[number]]) for number in chosen]
+        problems = [problem_of(pattern) for pattern in raw]
+        usable = [repaired(p)[0] for p, problem in zip(raw, problems, strict=True) if not problem]
+        if not usable:
+            raise PictureError(f"{self.path}: none of its patterns can be read: {problems[0]}")
+        return np.mean(usable, axis=0)
 
 
 def saturated_share(pattern: np.ndarray) -> float:
@@ -99,49 +121,51 @@ def rows_and_columns(scan: Sequence[int]) -> tuple[int, int]:
     return tuple([1] * (2 - len(scan)) + list(scan))
 
 
-def reciprocal_angstrom(value: float, unit: str | None) -> float | None:
-    """A reciprocal length in 1/Å, or None if the unit is not one."""
-    plain = (unit or "").replace("$", "").replace("{", "").replace("}", "").replace(" ", "")
-    if plain.startswith("1/"):
-        length = plain[2:]
-    elif plain.endswith("^-1"):
-        length = plain[:-3]
-    else:
-        return None
-    length = to_angstrom(1.0, length)
-    return None if length is None else float(value) / length
-
-
-def read_patterns(path: str | Path) -> Patterns:
+def read_patterns(path: str | Path, image: str | None = None) -> Patterns:
     """Open a pattern (2-D), a stack (3-D) or a scan (4-D) by rosettasciio, lazily where it can.
+
+    `image` says which of several arrays in the file, by its name or its number from 1.
 
     Raises PictureError, naming the file, for what is missing, of unknown format, truncated, of
     another number of dimensions, complex, or smaller than 32 px.
     """
     path = Path(path).expanduser()
-    signal = open_lazily(path)
+    signal = open_lazily(path, image)
     data = signal["data"]
     shape = " × ".join(map(str, np.shape(data)))
     if np.ndim(data) not in (2, 3, 4):
         raise PictureError(f"{path}: is {shape}; expected a pattern, a stack or a scan of them")
     if data.dtype.kind not in "biuf":
         raise PictureError(f"{path}: holds {data.dtype} values, which are no intensities")
+    if 0 in data.shape:
+        raise PictureError(f"{path}: is empty ({shape}); expected at least one pattern")
     if min(data.shape[-2:]) < SMALLEST_SIDE:
         raise PictureError(
             f"{path}: patterns are {data.shape[-2]} × {data.shape[-1]} px; expected at least "
             f"{SMALLEST_SIDE} × {SMALLEST_SIDE}"
         )
-    axes = signal["axes"][-2:]
-    steps = [reciprocal_angstrom(a.get("scale", 1.0), str(a.get("units") or "")) for a in axes]
-    step = None
-    if len(steps) == 2 and None not in steps:
+    axes = [(a.get("scale", 1.0), str(a.get("units") or "")) for a in signal["axes"][-2:]]
+    step = _pixel([reciprocal_angstrom(*axis) for axis in axes])
+    angle = _pixel([to_milliradian(*axis) for axis in axes])
+    if step is not None and not PLAUSIBLE_STEP[0] <= step <= PLAUSIBLE_STEP[1]:
         low, high = PLAUSIBLE_STEP
-        if all(low <= s <= high for s in steps) and max(steps) <= 1.01 * min(steps):
-            step = sum(steps) / 2
-        else:
-            warnings.warn(
-                f"{path}: its pixel by metadata, {steps[0]:.4g} × {steps[1]:.4g} 1/Å, is not "
-                f"square or outside {low} to {high} 1/Å and is not used",
-                stacklevel=2,
-            )
-    return Patterns(path, data, step)
+        warnings.warn(
+            f"{path}: its pixel by metadata, {step:.4g} 1/Å, is outside {low} to {high} 1/Å and is "
+            "not used",
+            stacklevel=2,
+        )
+        step = None
+    return Patterns(path, data, step, angle)
+
+
+def _pixel(sizes: list[float | None]) -> float | None:
+    """The pixel of both axes, or None where one is unknown or they differ."""
+    if len(sizes) != 2 or None in sizes:
+        return None
+    if not (np.all(np.isfinite(sizes)) and min(sizes) > 0 and max(sizes) <= 1.01 * min(sizes)):
+        warnings.warn(
+            f"the pixel by metadata, {sizes[0]:.4g} × {sizes[1]:.4g}, is not square and not used",
+            stacklevel=3,
+        )
+        return None
+    return sum(sizes) / 2

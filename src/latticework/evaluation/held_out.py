@@ -33,7 +33,8 @@ def held_out_image(
     camera has the image's pixels; `seed` is that of the noise.
     """
     bank, card, settings = held_out.bank, held_out.card, held_out.settings
-    series = Imaging.model_validate(card["imaging"]).series
+    imaging = Imaging.model_validate(card["imaging"])
+    series = imaging.series
     size = 2 * round(bank.box / working_sampling(card) / 2)
     intensity = series_intensity(
         bank.spectra[structure : structure + 1],
@@ -43,6 +44,7 @@ def held_out_image(
         card["energy"],
         fixed_microscope(defocus, settings.cs, settings.focal_spread, 1),
         series,
+        foci=imaging.foci,
     )
     c1, c2, c3 = (torch.tensor([float(c)]) for c in settings.mtf)
     generator = torch.Generator()

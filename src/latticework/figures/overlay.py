@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from latticework.shards import atomic
 
@@ -21,6 +22,29 @@ def save_overlay(path: str | Path, image: np.ndarray, atoms: pd.DataFrame) -> No
     )
     axes.set_axis_off()
     figure.colorbar(points, ax=axes, shrink=0.6, label="probability")
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def save_mask(path: str | Path, frame: np.ndarray, mask: np.ndarray | None) -> float:
+    """Save what shows no specimen in the first frame as a PNG of its size (ny, nx), white on black.
+
+    `mask` is bool (frames, ny, nx), or None where all is specimen. Returns the masked share.
+    """
+    first = np.zeros(frame.shape, dtype=bool) if mask is None else mask[0]
+    with atomic(path) as temporary:
+        imsave(temporary, first, cmap="gray", vmin=0, vmax=1, format="png")
+    return float(first.mean())
+
+
+def save_residual(path: str | Path, residual: np.ndarray) -> None:
+    """Draw what a fit leaves of an image (ny, nx), in units of its mean, and save it as PNG."""
+    limit = 4 * np.nanstd(residual) if np.isfinite(residual).any() else 1.0
+    figure = Figure(figsize=(9, 9 * residual.shape[0] / residual.shape[1]), layout="constrained")
+    axes = figure.add_subplot()
+    shown = axes.imshow(residual, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_axis_off()
+    figure.colorbar(shown, ax=axes, shrink=0.6, label="image less model, share of the mean")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
 

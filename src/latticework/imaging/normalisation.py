@@ -1,6 +1,11 @@
 """Local normalisation of contrast and illumination (Madsen 2018, §2.1, eqs. 2–3)."""
 
+import math
+
 import torch
+
+REACH = 6.0  # of a Gaussian, in its σ: what is beyond is below the precision of 32 bits
+BLOCK = 256  # lines at once
 
 
 def gaussian_matrix(
@@ -17,13 +22,24 @@ def gaussian_matrix(
 
 
 def local_mean(picture: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
-    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px. Exact, separable.
+    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px, or (n, 1, 1) of n pictures.
 
-    Widths (n, 1, 1) are those of n pictures.
+    Separable, and exact: weights that are left out are less than the last digit of the others.
     """
-    rows = gaussian_matrix(picture.shape[-2], sigma, picture.device)
-    columns = gaussian_matrix(picture.shape[-1], sigma, picture.device)
-    return rows @ picture @ columns.mT
+    along_y = _mean_of_columns(picture, sigma)
+    return _mean_of_columns(along_y.transpose(-1, -2), sigma).transpose(-1, -2)
+
+
+def _mean_of_columns(picture: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
+    """The local mean along y alone, block by block: the cost grows with the picture's area."""
+    weights = gaussian_matrix(size := picture.shape[-2], sigma, picture.device)
+    reach = math.ceil(REACH * float(torch.as_tensor(sigma).max()))
+    parts = []
+    for start in range(0, size, BLOCK):
+        rows = slice(start, start + BLOCK)
+        near = slice(max(0, start - reach), start + BLOCK + reach)
+        parts.append(weights[..., rows, near] @ picture[..., near, :])
+    return torch.cat(parts, dim=-2)
 
 
 def normalise(pictures: torch.Tensor, sigma: float, floor: float = 1e-6) -> torch.Tensor:

@@ -101,7 +101,7 @@ def calibrated(
 
 def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """A mask image as 0/1 of the image's shape; PictureError where the shapes differ."""
-    mask = read_picture(path).image[0]
+    mask = read_picture(path, whole=True).image[0]
     if mask.shape != shape:
         raise PictureError(f"{path}: expected a mask of {shape} px, found {mask.shape}")
     return (mask > 0.5 * mask.max()).astype(np.uint8)

@@ -8,7 +8,8 @@ import torch
 from tqdm import tqdm
 
 from latticework import names
-from latticework.hardware import best_device
+from latticework.config.base import Precision
+from latticework.hardware import best_device, resolved_precision
 from latticework.imaging.levelling import level
 from latticework.imaging.normalisation import normalise
 from latticework.inference.resampling import resample
@@ -30,7 +31,10 @@ def multiple_of(card: Mapping[str, Any]) -> int:
 
 
 def symmetric_softmax(
-    network: torch.nn.Module, images: torch.Tensor, symmetries: int
+    network: torch.nn.Module,
+    images: torch.Tensor,
+    symmetries: int,
+    precision: Precision = "32-true",
 ) -> torch.Tensor:
     """Class probabilities (n, classes, ny, nx) of images (n, series, ny, nx).
 
@@ -38,12 +42,17 @@ def symmetric_softmax(
     as they are, 4 in all quarter turns, 8 their mirror images as well. Training draws from all
     eight, so the network has no reason to answer them differently: the mean removes what is due
     to chance in its weights.
+
+    `precision` is that of the network's layers; probabilities are computed in 32 bits.
     """
+    half = resolved_precision(precision, images.device) == "bf16-mixed"
     total = torch.zeros((), device=images.device)
     for element in range(symmetries):
         turned = images.transpose(-1, -2) if element >= 4 else images
         turned = torch.rot90(turned, element % 4, dims=(-2, -1))
-        read = network(turned.contiguous(memory_format=torch.channels_last)).softmax(dim=1)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            scores = network(turned.contiguous(memory_format=torch.channels_last))
+        read = scores.float().softmax(dim=1)
         back = torch.rot90(read, -(element % 4), dims=(-2, -1))
         total = total + (back.transpose(-1, -2) if element >= 4 else back)
     return total / symmetries
@@ -58,17 +67,30 @@ def class_maps(
     multiple: int,
     symmetries: int,
     device: torch.device | str,
+    precision: Precision = "auto",
 ) -> np.ndarray:
     """Class maps (classes, ny, nx) of a normalised image (series, ny, nx), in tiles."""
     network = network.to(device)
 
     def classify(stack: np.ndarray) -> torch.Tensor:
-        return symmetric_softmax(network, torch.from_numpy(stack).to(device), symmetries)
+        images = torch.from_numpy(stack).to(device)
+        return symmetric_softmax(network, images, symmetries, precision)
 
     with torch.inference_mode():
         return predict_tiled(
             classify, normalised, tile=tile, overlap=overlap, multiple=multiple, batch=1
         )
+
+
+def as_read(card: Mapping[str, Any], image: np.ndarray, sampling: float) -> np.ndarray:
+    """An image (series, ny, nx) of `sampling` Å as a network reads it: at its pixel, normalised."""
+    target = working_sampling(card)
+    if card["imaging"].get("levelling"):
+        image = level(torch.from_numpy(np.ascontiguousarray(image))).numpy()
+    # A common factor keeps single precision exact enough on counts of any size.
+    scaled = image / max(float(np.abs(image).mean()), 1e-30)
+    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
+    return normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
 
 
 def predict(
@@ -81,6 +103,7 @@ def predict(
     overlap: int,
     symmetries: int,
     device: torch.device | str,
+    precision: Precision = "auto",
 ) -> tuple[np.ndarray, float]:
     """Class maps of one image, or of one focal series.
 
@@ -102,6 +125,9 @@ def predict(
         1, 4 or 8: see `symmetric_softmax`.
     device
         Where the network runs.
+    precision
+        "auto" is bfloat16 where the hardware multiplies it, which is three times as fast and moves
+        an atom by a few thousandths of its position error.
 
     Returns
     -------
@@ -115,23 +141,17 @@ def predict(
         raise ValueError(
             f"this network reads {series} image(s) of a field together, got {image.shape}"
         )
-    target = working_sampling(card)
-    if card["imaging"].get("levelling"):
-        image = level(torch.from_numpy(np.ascontiguousarray(image))).numpy()
-    # A common factor keeps single precision exact enough on counts of any size.
-    scaled = image / max(float(np.abs(image).mean()), 1e-30)
-    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
-    normalised = normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
     probabilities = class_maps(
         network,
-        normalised,
+        as_read(card, image, sampling),
         tile=tile,
         overlap=overlap,
         multiple=multiple_of(card),
         symmetries=symmetries,
         device=device,
+        precision=precision,
     )
-    return probabilities, target
+    return probabilities, working_sampling(card)
 
 
 def predict_fields(

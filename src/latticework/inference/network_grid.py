@@ -20,6 +20,8 @@ from latticework.inference.scan_calibration import disk
 # A probe whose semiangle is farther than by this factor outside of those of the training is new
 # to a network.
 SEMIANGLE_MARGIN = 1.3
+# px: the largest grid on which patterns are averaged to the network's.
+LARGEST_FINE = 8192
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,13 @@ def network_grid(
         )
     simulation = card["simulation"]
     centre, _ = disk(probe)
-    return NetworkGrid(
-        simulation["size"], simulation["binning"] / simulation["box"], user_sampling, centre
-    )
+    sampling = simulation["binning"] / simulation["box"]
+    if simulation["size"] * sampling / user_sampling > LARGEST_FINE:
+        raise PictureError(
+            f"a pixel of {user_sampling:.3g} 1/Å is {sampling / user_sampling:.0f} times finer "
+            f"than the network's, {sampling:.3g} 1/Å: is the reciprocal pixel right?"
+        )
+    return NetworkGrid(simulation["size"], sampling, user_sampling, centre)
 
 
 def normalised(

@@ -1,7 +1,49 @@
 """Images on a grid of another pixel size, without aliases and without wrapping round."""
 
+from pathlib import Path
+
 import numpy as np
 from scipy import sparse
+
+from latticework.datasets.hdf5 import PictureError
+from latticework.materials import Material
+
+# A larger picture, at the network's pixel, would take minutes and gigabytes for each frame.
+MOST_PIXELS = 1e8
+
+
+def check_pixels(
+    shape: tuple[int, int], sampling: float, target: float, material: Material, path: Path
+) -> None:
+    """Raise PictureError for a picture that cannot show atoms, or would become too large.
+
+    Parameters
+    ----------
+    shape
+        (ny, nx).
+    sampling, target
+        Its pixel, and that at which a network reads it, Å.
+    material
+        What it should show.
+    path
+        Its file.
+    """
+    reflections = material.reflections
+    spacing = reflections.spacing or 1 / min(
+        np.hypot(*g) for zone in reflections.zone_axes.values() for g in zone
+    )
+    if sampling > 0.5 * spacing:
+        raise PictureError(
+            f"{path}: a pixel of {sampling:.3g} Å cannot show planes {spacing:.3g} Å apart, which "
+            f"take at least two pixels: no atom of {material.name} shows in this image; if the "
+            "pixel is wrong, give it with --pixel-size"
+        )
+    size = np.asarray(shape) * sampling / target
+    if np.prod(size) > MOST_PIXELS:
+        raise PictureError(
+            f"{path}: at the network's pixel of {target:.3g} Å it would have {size[1]:.0f} × "
+            f"{size[0]:.0f} px, more than {MOST_PIXELS:.0e}; crop it, or check its pixel size"
+        )
 
 
 def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import label
+from scipy import ndimage
 
 from latticework.datasets.fetch import fetch
 from latticework.datasets.read import PictureError
@@ -14,6 +14,7 @@ from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import Patterns, read_patterns
 from latticework.imaging.electrons import wavelength
 from latticework.inference.calibrate import SKIPPED, attributes_of
+from latticework.inference.direct_beam import beam_warning, check_origin, direct_beam
 from latticework.materials import Material
 from latticework.shards import Array
 
@@ -22,29 +23,32 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Calibration:
-    """A scan's pixel in 1/Å, who says so, and its vacuum probe (ky, kx), measured or drawn."""
+    """A scan's pixel in 1/Å, who says so, its vacuum probe (ky, kx), measured or drawn, and what
+    is doubtful about them."""
 
     sampling: float
     source: str
     probe: np.ndarray
+    warnings: tuple[str, ...] = ()
 
 
-def disk(probe: np.ndarray) -> tuple[tuple[float, float], float]:
+def disk(probe: np.ndarray, what: str = "the vacuum probe") -> tuple[tuple[float, float], float]:
     """Centre (x, y) and radius in px of a vacuum probe (ky, kx), by its half maximum.
 
     The maximum is the median of the brightest hundredth, which a hot pixel does not lift. Raises
-    PictureError for a probe without a disk, or with one that fills the picture.
+    PictureError, which calls it `what`, for a probe without a disk, or with one that fills the
+    picture.
     """
     brightest = np.sort(probe.ravel())[-max(3, probe.size // 5000) :]
     inside = probe > 0.5 * np.median(brightest)
     area = int(inside.sum())
     if not 3 <= area <= 0.25 * probe.size:
         raise PictureError(
-            f"the vacuum probe: expected a bright disk on a dark field, found {area} of "
+            f"{what}: expected a bright disk on a dark field, found {area} of "
             f"{probe.size} pixels above half of its brightness"
         )
     # The largest of what is bright: hot pixels and other disks are not the beam.
-    labels, _ = label(inside)
+    labels, _ = ndimage.label(inside)
     largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
     y, x = np.nonzero(largest)
     return (float(x.mean()), float(y.mean())), math.sqrt(len(x) / math.pi)
@@ -74,20 +78,47 @@ def probe_of(
     probe: Path | None,
     semiangle: float | None,
     energy: float,
-) -> np.ndarray:
-    """The vacuum probe (ky, kx): the mean of a file's patterns, or a disk about the direct beam.
+    origin: tuple[float, float] | None = None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The vacuum probe (ky, kx), and what is doubtful about where the direct beam is.
 
-    `sampling` is in 1/Å, `semiangle` in mrad, `energy` in eV. The direct beam is that of the first
-    pattern. Raises PictureError for files that cannot be used, and where neither is given.
+    It is the mean of a file's patterns, or a disk about the direct beam. `sampling` is in 1/Å,
+    `semiangle` in mrad, `energy` in eV; `origin` is where the direct beam of the patterns is, (x,
+    y) in px, found in their mean where it is not given. Raises PictureError for files that cannot
+    be used, and where neither a probe nor its semiangle is given.
     """
+    if origin is not None:
+        check_origin(origin, patterns.shape)
     if probe is not None:
         read = [pattern for _, many in read_patterns(probe).batches(BATCH) for pattern in many]
-        return np.mean(read, axis=0)
+        mean = np.mean(read, axis=0)
+        centre, radius = disk(mean)
+        if origin is not None:
+            mean = ndimage.shift(mean, np.subtract(origin, centre)[::-1], order=1)
+            centre = origin
+        if mean.shape != patterns.shape:
+            return mean, ()
+        doubt = beam_warning(patterns.mean(), centre, radius)
+        return mean, (doubt,) if doubt else ()
     if semiangle is None:
         raise PictureError(f"{patterns.path}: needs a vacuum probe or its semiangle")
-    _, first = next(patterns.batches(1))
-    beam, _ = disk(first[0])
-    return synthetic_probe(patterns.shape, sampling, semiangle, energy, beam)
+    radius = semiangle * 1e-3 / wavelength(energy) / sampling
+    if not 0.8 <= radius <= 0.25 * min(patterns.shape):
+        raise PictureError(
+            f"{patterns.path}: a disk of {semiangle:g} mrad has a radius of {radius:.2g} px here; "
+            f"expected 0.8 to {0.25 * min(patterns.shape):.3g} px: check the semiangle, the energy "
+            f"({energy / 1e3:g} keV) and the pixel ({sampling:.4g} 1/Å)"
+        )
+    mean = patterns.mean()
+    if origin is None:
+        brightest, _ = disk(mean, f"{patterns.path}, for its direct beam")
+        found = direct_beam(mean, brightest, radius)
+        origin, doubts = found.place, [found.warning] if found.warning else []
+    else:
+        doubts = []
+    if not doubts and (doubt := beam_warning(mean, origin, radius)):
+        doubts = [doubt]
+    return synthetic_probe(patterns.shape, sampling, semiangle, energy, origin), tuple(doubts)
 
 
 def calibrated(
@@ -97,19 +128,24 @@ def calibrated(
     semiangle: float | None,
     energy: float,
     sampling: float | None,
+    origin: tuple[float, float] | None = None,
 ) -> Calibration:
     """Pixel and probe of patterns; `sampling` (1/Å) outranks the file's metadata.
 
-    Raises PictureError where nobody says how large a pixel is, and as `probe_of`.
+    A pixel that the metadata give in mrad is one of the beam's `energy`, in eV. Raises PictureError
+    where nobody says how large a pixel is, and as `probe_of`.
     """
-    chosen = sampling or patterns.step
+    chosen, source = sampling or patterns.step, "user" if sampling else "metadata"
+    if chosen is None and patterns.angle is not None and energy:
+        chosen = patterns.angle * 1e-3 / wavelength(energy)
+        source = f"metadata, in mrad at {energy / 1e3:g} keV"
     if chosen is None:
         raise PictureError(
             f"{patterns.path}: no reciprocal pixel size in the metadata; pass --reciprocal-pixel "
             "(1/Å), or reciprocal_pixel in config/datasets.yaml"
         )
-    source = "user" if sampling else "metadata"
-    return Calibration(chosen, source, probe_of(patterns, chosen, probe, semiangle, energy))
+    drawn, doubts = probe_of(patterns, chosen, probe, semiangle, energy, origin)
+    return Calibration(chosen, source, drawn, doubts)
 
 
 def calibrate(
@@ -137,7 +173,7 @@ def calibrate(
         sampling=dataset.reciprocal_pixel,
     )
     attributes = attributes_of(
-        dataset, names=[path.name], sources=[found.source], warnings=[[]]
+        dataset, names=[path.name], sources=[found.source], warnings=[list(found.warnings)]
     ) | {"scan": list(patterns.scan), "shape": list(patterns.shape)}
     return {
         "probe": Array(found.probe.astype(np.float32), "counts", ("ky", "kx")),

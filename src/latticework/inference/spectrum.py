@@ -64,21 +64,32 @@ def polar_maximum(power: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 def locate(power: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, float]:
     """Sub-pixel x, y (bins from the centre) and height of the highest peak near the expected."""
-    centre = len(power) // 2
-    bins = np.arange(len(power)) - centre
     reach = 2 + RADIAL_SLACK * np.hypot(*expected)
-    distance = np.hypot(bins[:, None] - expected[1], bins - expected[0])
-    row, column = np.unravel_index(np.where(distance <= reach, power, 0).argmax(), power.shape)
-    height = power[row, column]
-    peak = np.array([column - centre, row - centre], dtype=float)
+    part, x, y = _window(power, expected, reach)
+    distance = np.hypot(y[:, None] - expected[1], x - expected[0])
+    row, column = np.unravel_index(np.where(distance <= reach, part, 0).argmax(), part.shape)
+    height = part[row, column]
+    peak = np.array([x[column], y[row]], dtype=float)
     # A centroid serves sharp and strained reflections alike; three rounds centre its aperture.
     for _ in range(3):
-        weight = np.where(np.hypot(bins[:, None] - peak[1], bins - peak[0]) <= 3, power - 1, 0)
+        part, x, y = _window(power, peak, 3)
+        weight = np.where(np.hypot(y[:, None] - peak[1], x - peak[0]) <= 3, part - 1, 0)
         weight = np.maximum(weight, 0)
         if not weight.any():
             break
-        peak = np.array([weight.sum(0) @ bins, weight.sum(1) @ bins]) / weight.sum()
+        peak = np.array([weight.sum(0) @ x, weight.sum(1) @ y]) / weight.sum()
     return peak, float(height)
+
+
+def _window(
+    power: np.ndarray, place: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The part of a spectrum within `reach` of x, y (bins from the centre), and its bins."""
+    centre = len(power) // 2
+    low = np.clip(np.floor(place - reach).astype(int) + centre, 0, len(power) - 1)
+    high = np.clip(np.ceil(place + reach).astype(int) + centre + 1, 1, len(power))
+    x, y = (np.arange(a, b) - centre for a, b in zip(low, high, strict=True))
+    return power[low[1] : high[1], low[0] : high[0]], x, y
 
 
 def _even_contrast(frame: np.ndarray, sigma: float) -> np.ndarray:

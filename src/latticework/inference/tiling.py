@@ -39,7 +39,7 @@ def tiles(shape: tuple[int, int], tile: int, overlap: int, multiple: int) -> lis
     shape
         (ny, nx), each a multiple of `multiple` (see `pad_to_multiple`).
     tile
-        Side in px; smaller where the image is.
+        Largest side in px; smaller where that covers the image with as many tiles.
     overlap
         px that neighbours share at least; give at least the network's receptive field.
     multiple
@@ -132,10 +132,18 @@ def predict_tiled(
 def _intervals(
     length: int, tile: int, overlap: int, multiple: int
 ) -> list[tuple[slice, slice, slice]]:
-    """Along one axis: what each tile reads, keeps, and where in the tile the kept part lies."""
-    tile = min(tile, length)
-    step = (tile - overlap) // multiple * multiple
-    starts = [*range(0, length - tile, step), length - tile] if length > tile else [0]
+    """Along one axis: what each tile reads, keeps, and where in the tile the kept part lies.
+
+    As few tiles as there can be, all of one size, and that no larger than they need: a line a
+    little longer than a tile is read as two halves, not as two whole tiles.
+    """
+    overlap = -(-overlap // multiple) * multiple
+    count = max(1, -(-(length - overlap) // (tile - overlap)))
+    tile = -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple
+    # On the grid, and spread evenly; the first starts at the border and the last ends there.
+    starts = [
+        (length - tile) * n // (max(count - 1, 1) * multiple) * multiple for n in range(count)
+    ]
     # Neighbours share out their overlap in the middle.
     seams = [(b + a + tile) // 2 for a, b in pairwise(starts)]
     edges = [0, *seams, length]

@@ -4,7 +4,7 @@ Along ⟨110⟩ an fcc metal shows two pairs of {111} reflections and a pair of 
 polygon, so `scale.lattice_sampling` does not see it, and hardly anything else looks like it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from latticework.inference.scale import (
     SAMPLING_RANGE,
     SIGNIFICANT,
     SMALLEST_RADIUS,
+    TOLERANCE,
     WEAKEST,
     LatticeScale,
     lattice_sampling,
@@ -28,16 +29,31 @@ from latticework.inference.spectrum import (
 )
 from latticework.materials import Material
 
+# px: a smaller window shows too few planes to tell lattices apart.
+SMALLEST_WINDOW = 192
+
 
 def material_sampling(
     image: np.ndarray, material: Material, region: Sequence[int] | None = None
 ) -> LatticeScale | None:
     """Pixel size by the lattice of a material, or None where the image does not show it.
 
+    The first of `material_scales`, with the same parameters.
+    """
+    return next(material_scales(image, material, region), None)
+
+
+def material_scales(
+    image: np.ndarray, material: Material, region: Sequence[int] | None = None
+) -> Iterator[LatticeScale]:
+    """Pixel sizes at which the image shows the lattice of a material, the clearest first.
+
+    There is more than one where another crystal has planes with the same angles.
+
     Parameters
     ----------
     image
-        As for `zone_axis_sampling`.
+        As for `zone_axis_scales`.
     material
         Its reflections are looked for.
     region
@@ -48,14 +64,38 @@ def material_sampling(
         image = image[..., y0:y1, x0:x1]
     reflections = material.reflections
     if reflections.spacing is not None:
-        return lattice_sampling(image, reflections.spacing, reflections.symmetry)
-    patterns = map(np.array, reflections.zone_axes.values())
-    found = (zone_axis_sampling(image, pattern) for pattern in patterns)
-    return next((scale for scale in found if scale is not None), None)
+        found = lattice_sampling(image, reflections.spacing, reflections.symmetry)
+        yield from () if found is None else (found,)
+        return
+    known: list[float] = []
+    patterns = [np.array(pattern) for pattern in reflections.zone_axes.values()]
+    # A smaller crystal beside another one shows best in a part of the image.
+    for part in (image, *(() if region is not None else _windows(image))):
+        for pattern in patterns:
+            for scale in zone_axis_scales(part, pattern):
+                if all(abs(scale.sampling / other - 1) > TOLERANCE for other in known):
+                    known.append(scale.sampling)
+                    yield scale
+
+
+def _windows(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Nine overlapping windows of half the sides of an image or of a movie's first frame."""
+    frame = image.reshape(-1, *image.shape[-2:])[0]
+    high, wide = (max(n // 2, SMALLEST_WINDOW) for n in frame.shape)
+    if high > frame.shape[0] or wide > frame.shape[1]:
+        return
+    for y in np.linspace(0, frame.shape[0] - high, 3).astype(int):
+        for x in np.linspace(0, frame.shape[1] - wide, 3).astype(int):
+            yield frame[y : y + high, x : x + wide]
 
 
 def zone_axis_sampling(image: np.ndarray, reflections: np.ndarray) -> LatticeScale | None:
-    """Pixel size from a pattern of reflections, or None where the image does not show it.
+    """The first of `zone_axis_scales`, or None where the image does not show the pattern."""
+    return next(zone_axis_scales(image, reflections), None)
+
+
+def zone_axis_scales(image: np.ndarray, reflections: np.ndarray) -> Iterator[LatticeScale]:
+    """Pixel sizes at which an image shows a pattern of reflections, the clearest first.
 
     Every size and turn of the pattern is scored by the geometric mean of its reflections' powers
     over the background; an affine map is then fitted to their exact positions, and one that
@@ -70,13 +110,13 @@ def zone_axis_sampling(image: np.ndarray, reflections: np.ndarray) -> LatticeSca
     """
     power = background_ratio(power_spectrum(image))
     if power is None:
-        return None
+        return
     size = len(power)
     lengths = np.hypot(*reflections.T)
     lowest = max(SMALLEST_RADIUS / lengths.min(), size * SAMPLING_RANGE[0])
     highest = min(0.48 * size / lengths.max(), size * SAMPLING_RANGE[1])
     if highest < 1.1 * lowest:
-        return None
+        return
     # Bins per 1/Å: what a pattern's length is multiplied by.
     scales = lowest * np.exp(np.arange(0, np.log(highest / lowest), RADIAL_STEP))
     logs = np.zeros((len(scales), round(180 / ANGULAR_STEP)))
@@ -88,12 +128,14 @@ def zone_axis_sampling(image: np.ndarray, reflections: np.ndarray) -> LatticeSca
     for _ in range(8):
         row, column = np.unravel_index(score.argmax(), score.shape)
         if score[row, column] < SIGNIFICANT:
-            return None
+            return
         found = _fit(power, reflections, scales[row], np.deg2rad(column * ANGULAR_STEP))
         if found is not None:
-            return found
+            yield found
+        # Its flanks, and all of its turns that are the same by symmetry, give the same scale.
         score[max(row - 6, 0) : row + 7, np.arange(column - 4, column + 5) % score.shape[1]] = 0
-    return None
+        if found is not None:
+            score[np.abs(np.log(scales / (found.sampling * size))) < 2 * TOLERANCE] = 0
 
 
 def _fit(

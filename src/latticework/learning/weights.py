@@ -1,5 +1,6 @@
 """Published weights: safetensors whose header says all that is needed to use them."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,26 +13,68 @@ from safetensors.torch import save_file
 from latticework import names, networks
 from latticework.shards import atomic
 
+# Key of the header, beside the card; and more than any weight of a trained network is.
+CHECKSUM, LARGEST = "sha256", 1e6
+
 
 class WeightsError(ValueError):
     """A weights file cannot be used: path, what was expected, what was found."""
 
 
-def save(path: str | Path, network: torch.nn.Module, card: Mapping[str, Any]) -> None:
+def save(
+    path: str | Path, network: torch.nn.Module, card: Mapping[str, Any], *, half: bool = False
+) -> None:
     """Write a network with its card (JSON types) in the header, atomically.
+
+    With `half` its numbers are stored in 16 bits: half the size, and a network answers with the
+    same atoms.
 
     The card (`learning.recipe.Recipe.card`) has `study`, `material`, `classes` (names),
     `network` (name and arguments), `energy` in eV, and the sections of the study.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    if half:
+        tensors = {name: t.half() if t.dtype == torch.float32 else t for name, t in tensors.items()}
+    metadata = {
+        "card": json.dumps(dict(card), sort_keys=True),
+        CHECKSUM: checksum(tensors),
+    }
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={"card": json.dumps(dict(card), sort_keys=True)})
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    """sha256 of tensors' names, types, shapes and bytes, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_tensors(
+    tensors: Mapping[str, torch.Tensor], expected: str | None, path: str | Path
+) -> None:
+    """Raise WeightsError for tensors that are damaged: by their checksum, where the header has one,
+    and by numbers that no training gives."""
+    if expected is not None and checksum(tensors) != expected:
+        raise WeightsError(f"{path}: its weights are not those that were saved; get it again")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() and not tensor.is_complex():
+            continue
+        if not bool(torch.isfinite(tensor).all()) or float(tensor.abs().max()) > LARGEST:
+            raise WeightsError(
+                f"{path}: damaged, {name} has a weight that is NaN, infinite or above "
+                f"{LARGEST:.0e}; get the file again"
+            )
 
 
 def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Read a network, in evaluation mode on the CPU, and its card.
 
-    Raises WeightsError for a file that is missing, is not safetensors, or has no card of ours.
+    Raises WeightsError for a file that is missing, is not safetensors, is damaged, or has no card
+    of ours.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -45,6 +88,7 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         raise WeightsError(
             f"{path}: expected weights written by latticework, found no card in them"
         )
+    check_tensors(tensors, metadata.get(CHECKSUM), path)
     try:
         card = json.loads(metadata["card"])
         network = networks.build(card["network"])

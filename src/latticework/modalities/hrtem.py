@@ -36,6 +36,9 @@ MODALITY = Modality(
         "imaging": ("sampling", "band_limit", "series"),
     },
     tables=("bounds.csv", "real_images.csv"),
+    network_tables=("scores.csv", "drawn.csv"),
+    drawn="evaluation.drawn:evaluate_network",
+    refine="analysis.atoms.sheets.refinement:refine",
 )
 
 

@@ -2,9 +2,9 @@
 
 A probe is a sum of plane waves, so what each plane wave of the aperture becomes in the specimen
 says what every probe becomes. For a specimen of one slice this needs no propagation at all: a plane
-wave scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then one small
-Fourier transform over the aperture (the dark-field image of the reciprocal experiment), and an ADF
-image is the sum of their squares: no grid of probes, no window around a probe.
+wave scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then one
+small Fourier transform over the aperture (the dark-field image of the reciprocal experiment), and
+an ADF image is the sum of their squares: no grid of probes, no window around a probe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -214,7 +214,8 @@ def image(
     if outermost > limit * 1.001:
         raise ValueError(
             f"a potential of {parameters.sampling} Å a pixel scatters to "
-            f"{limit * wavelength * 1e3:.0f} mrad; a detector ends at {outermost * wavelength * 1e3:.0f}"
+            f"{limit * wavelength * 1e3:.0f} mrad; a detector ends at "
+            f"{outermost * wavelength * 1e3:.0f}"
         )
     aperture = within(atoms, 0, semiangle * 1e-3 / wavelength)
     step = max(1, int(min(atoms.cell.lengths()[:2]) / parameters.window))

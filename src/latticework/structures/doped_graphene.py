@@ -15,20 +15,22 @@ from scipy.spatial import cKDTree
 
 from latticework.config.base import Integers, Lengths, Section
 from latticework.materials import Material
-from latticework.structures import graphene, numbered
+from latticework.structures import numbered, sheets
+from latticework.structures.amorphous import contaminate, covering_thickness
 from latticework.structures.outlines import random_outline
 from latticework.structures.voronoi import relax
 
 CLASSES = ["C", "Si"]
 # Projected lengths: silicon on a three-coordinated site stands out of the sheet.
 SILICON_CARBON, SILICON_SILICON = 1.69, 2.25
-MARGIN = graphene.MARGIN
+MARGIN = sheets.MARGIN
+CONTAMINATION_DENSITY = 0.075  # atoms per Å³
 
 
 class Parameters(Section):
     """Parameters of a sheet with silicon."""
 
-    box: float = Field(29.65, gt=20, le=100, description="Side of the periodic square, Å.")
+    box: float = Field(29.65, gt=15, le=100, description="Side of the periodic square, Å.")
     perfect: float = Field(0.4, ge=0, le=1, description="Probability of a perfect lattice.")
     crystalline: float = Field(
         0.7, ge=0, le=1, description="Of the others: of grains instead of a random network."
@@ -66,7 +68,7 @@ def make_shard(
 ) -> list[Atoms]:
     """Structures number `indices` of a study's split; `parameters` are those of `Parameters`."""
     given = Parameters.model_validate(parameters).model_dump()
-    bond = graphene.material_of(material)["bond"]
+    bond = sheets.material_of(material)["bond"]
     return numbered(
         lambda rng: doped_graphene(rng, bond=bond, **given),
         seed=seed,
@@ -123,7 +125,7 @@ def perfect_sheet(rng: np.random.Generator, bond: float, box: float) -> Sheet:
 
 def grown_sheet(rng: np.random.Generator, bond: float, box: float, **network: Any) -> Sheet:
     """Grains or a random network, as in `structures.graphene`; arguments as in `stages`."""
-    made = graphene.stages(rng, bond=bond, box=box, **network)
+    made = sheets.stages(rng, bond=bond, box=box, **network)
     pairs = np.sort(made.bonds[made.keep[made.bonds].all(axis=1)], axis=1)
     return Sheet(made.positions, frozenset(map(tuple, pairs.tolist())), frozenset())
 
@@ -212,7 +214,7 @@ def random_bond(rng: np.random.Generator, sheet: Sheet) -> tuple[int, int]:
 def pruned(sheet: Sheet) -> Sheet:
     """Without atoms that have fewer than two bonds, until there are none."""
     bonds = np.array(sorted(sheet.bonds), dtype=int)
-    keep = graphene.prune(bonds, np.isin(np.arange(len(sheet.positions)), bonds))
+    keep = sheets.prune(bonds, np.isin(np.arange(len(sheet.positions)), bonds))
     return sheet.without(*np.flatnonzero(~keep).tolist())
 
 
@@ -286,7 +288,7 @@ def doped_graphene(
     Returns
     -------
     ase.Atoms
-        With `specimen`, `visible` and `classes` (1 carbon, 2 silicon).
+        With `specimen`, `visible`, `displacement` and `classes` (1 carbon, 2 silicon).
     """
     if rng.random() < perfect:
         sheet = perfect_sheet(rng, bond, box)
@@ -316,25 +318,29 @@ def doped_graphene(
     positions, dopant = relaxed(pruned(sheet), bond, box)
 
     flat = np.pad(positions, ((0, 0), (0, 1)))
-    flat += rng.normal(0, rng.uniform(*disorder), flat.shape)
+    displacement = rng.normal(0, rng.uniform(*disorder), flat.shape)
+    flat += displacement
     flat[:, :2] %= box
     dirt = np.empty((0, 3))
     if rng.random() < contaminated:
-        dirt = graphene.contaminate(
+        dirt = contaminate(
             rng,
             box,
             contamination=contamination,
             contamination_radius=contamination_radius,
             contamination_thickness=contamination_thickness,
-            contamination_density=0.075,
+            contamination_density=CONTAMINATION_DENSITY,
             contamination_profile=(0.05, 0.5),
         )
     foreign = rng.random(len(dirt)) < rng.uniform(*contamination_silicon)
-    visible = graphene.uncovered(flat, dirt, box, contamination_margin)
-    atoms = graphene.on_sheet(flat, dirt, box)
+    over = covering_thickness(flat, dirt, box, contamination_margin, CONTAMINATION_DENSITY)
+    visible = over == 0
+    atoms = sheets.on_sheet(flat, dirt, box)
     atoms.symbols[np.concatenate([dopant, foreign])] = "Si"
     atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
     atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    moved = np.concatenate([displacement[:, :2], np.zeros((len(dirt), 2))])
+    atoms.new_array("displacement", moved)
     atoms.new_array("classes", np.where(atoms.symbols == "Si", 2, 1))
     return atoms
 

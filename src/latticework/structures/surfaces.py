@@ -26,7 +26,7 @@ HEXAGON = np.array([[1.0, 0.0], [-0.5, np.sqrt(0.75)]])
 # at corner holes (Takayanagi 1985; heights as images of filled states show them).
 FAULTED, CORNER = 0.15, 0.10
 
-Kind = Literal["manganite", "silicon_7x7", "graphite", "hexagonal", "charge_density_wave"]
+Kind = Literal["perovskite_001", "silicon_7x7", "graphite", "hexagonal", "charge_density_wave"]
 
 
 class Parameters(Section):
@@ -158,7 +158,7 @@ def lattice_sites(kind: str, constant: float, box: float) -> tuple[np.ndarray, n
     A square lattice has an even number of cells a side; a hexagonal one is made of rectangles
     a × √3a, of which a whole number, even for a 3 × 3 order, comes nearest to a square.
     """
-    if kind == "manganite":
+    if kind == "perovskite_001":
         count = 2 * round(box / constant / 2)
         index = np.stack(np.meshgrid(np.arange(count), np.arange(count)), -1).reshape(-1, 2)
         return index * (box / count), index
@@ -207,7 +207,7 @@ def domain_field(
     return ndimage.map_coordinates(smooth, pixels, order=1, mode="grid-wrap")
 
 
-def _manganite(
+def _perovskite(
     sites: np.ndarray, cell: np.ndarray, field: np.ndarray, amplitude: float, orbital: float
 ) -> dict[str, np.ndarray]:
     """Checkerboard of Mn³⁺ and Mn⁴⁺ with antiphase domains; orbitals of the former in zigzags.
@@ -275,7 +275,7 @@ def _wave(
 
 
 ORDERS = {
-    "manganite": _manganite,
+    "perovskite_001": _perovskite,
     "graphite": _graphite,
     "silicon_7x7": _silicon,
     "hexagonal": _plain,

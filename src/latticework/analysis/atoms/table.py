@@ -95,8 +95,12 @@ def read_map(
     epsilon: float,
     threshold: float = LOWEST_PROBABILITY,
     frame: int = 0,
+    unseen: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """`atoms_table` of an image of `shape` (ny, nx) px, and what makes it doubtful."""
+    """`atoms_table` of an image of `shape` (ny, nx) px, and what makes it doubtful.
+
+    Atoms inside `unseen`, a mask of the image where no specimen shows, are left out.
+    """
     table = atoms_table(
         probabilities,
         map_sampling,
@@ -107,7 +111,21 @@ def read_map(
         frame=frame,
     )
     field = (shape[0] * sampling, shape[1] * sampling)
+    if unseen is not None and unseen.any():
+        table = outside(table, unseen)
+        if unseen.all():
+            return table, []
+        field = (field[0] * float(1 - unseen.mean()), field[1])
     return table, distribution_warnings(table, field, material)
+
+
+def outside(table: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
+    """The rows of a table whose position is not on a mask (ny, nx) of the image."""
+    row, column = (
+        np.clip(np.rint(table[name].to_numpy()).astype(int), 0, size - 1)
+        for name, size in zip(("y_px", "x_px"), mask.shape, strict=True)
+    )
+    return table[~mask[row, column]].reset_index(drop=True)
 
 
 def empty_table(card: Mapping[str, Any]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from latticework import shards
 from latticework.analysis.diffraction.bragg import monte_carlo_peaks
 from latticework.analysis.diffraction.peak_table import UNITS
+from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import Patterns, read_patterns, saturated_share
 from latticework.hardware import best_device
@@ -49,12 +50,14 @@ class Reader:
 
 @dataclass(frozen=True)
 class PatternPeaks:
-    """The peaks of the pattern at a `place` in the scan; whether its detector looks saturated."""
+    """The peaks of the pattern at a `place` in the scan; whether its detector looks saturated;
+    the problem for which it was not read, in words, or nothing."""
 
     place: tuple[int, ...]
     pattern: np.ndarray
     peaks: pd.DataFrame
     saturated: bool
+    problem: str = ""
 
 
 def make_reader(
@@ -71,7 +74,7 @@ def make_reader(
     """
     network, card = weights.load(weights_path)
     grid = network_grid(calibration.probe, shape, calibration.sampling, card)
-    doubts = pattern_warnings(calibration.probe, grid, shape, card)
+    doubts = [*calibration.warnings, *pattern_warnings(calibration.probe, grid, shape, card)]
     ready = prepared(network.to(best_device()), sampling=True)
     return Reader(ready, card, grid, calibration.probe, threshold, samples), doubts
 
@@ -82,39 +85,54 @@ def scan_peaks(
     """Peaks of one pattern after the other, with a progress bar.
 
     Columns are those of `peak_table.UNITS`; intensities are over the strongest peak's.
-    Raises PictureError for a pattern that cannot be read.
+    A pattern that cannot be read has no peaks, and its problem in words.
     """
     number = 0
+    nothing = pd.DataFrame({name: np.zeros(0) for name in UNITS})
     with tqdm(
         total=len(patterns), desc=patterns.path.name, unit="pattern", disable=not progress
     ) as bar:
-        for places, read in patterns.batches(batch):
-            recorded, vacuum = normalised(read, reader.probe, reader.grid)
-            found = predict_batch(
-                reader.network,
-                recorded,
-                vacuum.expand(len(recorded), -1, -1),
-                reader.samples,
-                torch_seed(number, "dropout", 0),
-                "auto",
-            )
+        for places, read, problems in patterns.checked(batch):
+            good = [index for index, problem in enumerate(problems) if not problem]
+            found = _structure_factors(read[good], reader, number, patterns.path)
             for index, place in enumerate(places):
-                yield PatternPeaks(
-                    place,
-                    read[index],
-                    _table(found[:, index], reader),
-                    saturated_share(read[index]) > 0,
-                )
+                if problems[index]:
+                    table, saturated = nothing, False
+                else:
+                    table = _table(found[:, good.index(index)], reader, patterns.shape)
+                    saturated = saturated_share(read[index]) > 0
+                yield PatternPeaks(place, read[index], table, saturated, problems[index])
             number += len(places)
             bar.update(len(places))
 
 
-def _table(samples: Any, reader: Reader) -> pd.DataFrame:
+def _structure_factors(patterns: np.ndarray, reader: Reader, number: int, path: Path) -> Any:
+    """Samples of structure factors of patterns (n, ky, kx), the first of which has a number."""
+    if not len(patterns):
+        return None
+    try:
+        recorded, vacuum = normalised(patterns, reader.probe, reader.grid)
+    except PictureError as error:
+        raise PictureError(f"{path}, patterns from {number} on: {error}") from error
+    return predict_batch(
+        reader.network,
+        recorded,
+        vacuum.expand(len(recorded), -1, -1),
+        reader.samples,
+        torch_seed(number, "dropout", 0),
+        "auto",
+    )
+
+
+def _table(samples: Any, reader: Reader, shape: tuple[int, int]) -> pd.DataFrame:
+    """Peaks inside of the detector (ky, kx), which may be smaller than the network's grid."""
     table = monte_carlo_peaks(samples, reader.grid.sampling, threshold=reader.threshold)
+    x, y = reader.grid.to_user(table["qx"], table["qy"])
+    inside = (x >= -0.5) & (x <= shape[1] - 0.5) & (y >= -0.5) & (y <= shape[0] - 0.5)
+    table, x, y = table[inside].reset_index(drop=True), x[inside], y[inside]
     height = table["intensity"].max() if len(table) else 1.0
     table[["intensity", "sigma_intensity"]] /= height
-    x, y = reader.grid.to_user(table["qx"], table["qy"])
-    return table.assign(x_px=x, y_px=y)
+    return table.assign(x_px=np.asarray(x), y_px=np.asarray(y))
 
 
 def saturation_warning(saturated: int, total: int) -> list[str]:
@@ -124,6 +142,15 @@ def saturation_warning(saturated: int, total: int) -> list[str]:
     return [
         f"{saturated} of {total} patterns look saturated: their strongest disks are cut off, and "
         "the structure factors with them"
+    ]
+
+
+def problem_warning(problems: Mapping[str, list[int]], total: int) -> list[str]:
+    """What to say of patterns that were not read: problem → their numbers."""
+    return [
+        f"{len(numbers)} of {total} patterns were left out, as of each {problem} "
+        f"({', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''})"
+        for problem, numbers in problems.items()
     ]
 
 
@@ -158,10 +185,11 @@ def predict(
         sampling = float(arrays["reciprocal_sampling"])
         calibration = Calibration(sampling, known["sampling_source"][0], arrays["probe"])
         reader, doubts = make_reader(weights_path, patterns.shape, calibration, **settings)
-        saturated = _write(stream, patterns, reader)
+        saturated, problems = _write(stream, patterns, reader)
         stream.put("reciprocal_sampling", shards.Array(np.float64(sampling), "1/Å", ()))
         stream.put("beam", shards.Array(np.array(reader.grid.beam), "px", ("axis (x, y)",)))
-        warnings = doubts + saturation_warning(saturated, len(patterns))
+        total = len(patterns)
+        warnings = doubts + problem_warning(problems, total) + saturation_warning(saturated, total)
         stream.attributes |= {"card": dict(reader.card), "warnings": warnings}
     for warning in warnings:
         print(f"WARNING {dataset.title}: {warning}")
@@ -176,12 +204,17 @@ def _write_nothing(stream: shards.Stream) -> None:
         stream.append(name, _ragged([np.zeros(0)], units))
 
 
-def _write(stream: shards.Stream, patterns: Patterns, reader: Reader) -> int:
-    """Append every pattern's peaks; the number of patterns that look saturated."""
+def _write(
+    stream: shards.Stream, patterns: Patterns, reader: Reader
+) -> tuple[int, dict[str, list[int]]]:
+    """Append every pattern's peaks; the number of those that look saturated, and the problems."""
+    problems: dict[str, list[int]] = {}
     shown = np.unique(np.linspace(0, len(patterns) - 1, EXCERPT).round().astype(int))
     saturated = 0
     for number, found in enumerate(scan_peaks(patterns, reader)):
         saturated += found.saturated
+        if found.problem:
+            problems.setdefault(found.problem, []).append(number)
         for name, units in UNITS.items():
             stream.append(name, _ragged([found.peaks[name].to_numpy(float)], units))
         if number in shown:
@@ -189,4 +222,4 @@ def _write(stream: shards.Stream, patterns: Patterns, reader: Reader) -> int:
             place = shards.Array([np.array(number)], "1", ("excerpt",))
             stream.append("excerpt", excerpt)
             stream.append("excerpt_position", place)
-    return saturated
+    return saturated, problems

@@ -35,6 +35,7 @@ def source(
             normalisation_sigma=imaging.normalisation_sigma,
             n_classes=1 + len(recipe.classes),
             series=imaging.series,
+            foci=imaging.foci,
         ),
     )
 
