@@ -53,7 +53,7 @@ def material_sampling(
 def material_scales(
     image: np.ndarray, material: Material, region: Sequence[int] | None = None
 ) -> list[LatticeScale]:
-    """Pixel sizes at which the image shows the lattice of a material, those of the whole first.
+    """Pixel sizes at which the image shows the lattice of a material, the whole image's first.
 
     There is more than one where another crystal has planes with the same angles. A smaller crystal
     beside another one shows best in a part of the image: those are looked at as well, and of parts
@@ -62,9 +62,9 @@ def material_scales(
     found = _apart(_scales(_cut(image, region), material))
     if region is not None or material.reflections.spacing is not None:
         return found
-    parts = (scale for part in _windows(image) for scale in _scales(part, material))
-    clearest_first = sorted(parts, key=lambda scale: -scale.confidence)
-    return _apart([*found, *clearest_first])
+    parts = [scale for part in _windows(image) for scale in _scales(part, material)]
+    clearest_first = sorted([*found[1:], *parts], key=lambda scale: -scale.confidence)
+    return _apart([*found[:1], *clearest_first])
 
 
 def _cut(image: np.ndarray, region: Sequence[int] | None) -> np.ndarray:
