@@ -29,6 +29,7 @@ from latticework.imaging.waves import (
 )
 from latticework.learning import weights
 from latticework.seeds import stream
+from latticework.shards import write_csv
 from latticework.simulation.multislice import exit_wave
 from latticework.structures import targets
 from latticework.structures.references import reference_crystal
@@ -486,6 +487,35 @@ def test_no_output_does_damage(tmp_path, places, capsys, monkeypatch, command, p
     assert {p: p.readlink() for p in links} == links
     assert not (tmp_path / "table.csv").exists()
     assert places["folder"].is_dir()
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--overlay", "atoms.jpg", "give it the ending .png"),
+        ("--mask", "mask.tif", "give it the ending .png"),
+        ("-o", "atoms.xlsx", "give it the ending .csv"),
+        ("-o", "kept.csv", "may not be written to"),
+    ],
+)
+def test_an_output_is_what_its_name_says(tmp_path, places, capsys, monkeypatch, option, name, said):
+    (tmp_path / "kept.csv").write_text("precious")
+    allowed = os.access
+    # Who is root may write everything.
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "kept.csv" and allowed(path, mode)
+    )
+    outputs = {"-o": str(tmp_path / "table.csv"), option: str(tmp_path / name)}
+    words = [word for pair in outputs.items() for word in pair]
+    assert main(["predict", str(places["input"]), "--study", "graphene", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "kept.csv").read_text() == "precious"
+
+
+def test_a_name_as_long_as_it_may_be(tmp_path):
+    path = tmp_path / ("a" * 251 + ".csv")
+    write_csv(path, pd.DataFrame({"x": [1]}))
+    assert pd.read_csv(path)["x"].tolist() == [1]
 
 
 @pytest.mark.parametrize("same", ["table.csv", "folder/../table.csv"])

@@ -29,7 +29,8 @@ def test_an_image_in_words(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "image, 200 × 200 px" in said
     assert "pixel by the metadata: 0.2000 Å" in said
-    assert "pixel by the lattice of graphene: 0.200" in said
+    measured = said.split("pixel by the lattice of graphene: ")[1].split(" Å")[0]
+    assert float(measured) == pytest.approx(0.2, rel=0.005)
     assert "a bar or margin of one value, at the bottom, rows 180 to 199" in said
     assert "network graphene: its lattice shows" in said
     assert look.stat().st_size > 10_000

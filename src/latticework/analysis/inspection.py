@@ -75,7 +75,7 @@ def inspect_picture(
     first = picture.image[0]
     mask = None if picture.mask is None else picture.mask[0]
     names = sorted({card["material"] for card in cards.values()})
-    scales = {name: list(material_scales(picture.image, materials.load(name))) for name in names}
+    scales = {name: material_scales(picture.image, materials.load(name)) for name in names}
     electrons = electrons_per_pixel(first, mask)
     found: dict[str, Any] = {
         "file": str(path),

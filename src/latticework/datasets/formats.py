@@ -176,7 +176,9 @@ def read_signals(path: Path, lazy: bool) -> list[dict[str, Any]]:
         if signals:
             return signals
         reasons.append(f"{name}: nothing in it")
-    if path.is_file() and h5py.is_hdf5(path) and (held := datasets_of(path)):
+    # What a known program wrote and its reader cannot read is damaged.
+    unknown = path.is_file() and h5py.is_hdf5(path) and not readers_by_groups(path)
+    if unknown and (held := datasets_of(path)):
         return only_dataset(path, held, lazy)
     if ending in ("tif", "tiff") and _is_planar_colour(path):
         raise PictureError(

@@ -99,7 +99,7 @@ def calibrated(
     NaN and "unknown" where neither the user, the material's lattice nor the metadata say. Of
     several lattices that fit, the one that agrees with the metadata is taken, else the clearest.
     """
-    scales = list(material_scales(image, material, dataset.scale_region))
+    scales = material_scales(image, material, dataset.scale_region)
     agreeing = [s for s in scales if metadata and abs(s.sampling / metadata - 1) <= TOLERANCE]
     lattice = next(iter([*agreeing, *scales]), None)
     doubts = []
