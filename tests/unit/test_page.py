@@ -21,7 +21,7 @@ window.addEventListener("load", () => setTimeout(() => {
   said.id = "seen";
   said.textContent = JSON.stringify({
     points: document.querySelectorAll("#picture .scatterlayer .point").length,
-    images: document.querySelectorAll("#picture .layer-below image").length,
+    images: document.querySelectorAll("#picture image").length,
     bars: document.querySelectorAll("#histogram0 .barlayer .point").length,
   });
   document.body.appendChild(said);
