@@ -21,6 +21,7 @@ MANY = 4000  # atoms above which they are drawn by the graphics card
 SHOWN = 12  # rows of the table on the page; the file has all
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 INK, ACCENT = "#22303c", "#c1440e"
+NO_SPECIMEN = (220, 40, 30)  # RGB
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title>
@@ -74,14 +75,12 @@ def save_page(
         The files that were read.
     """
     drawn = [histogram(measured.distances, "Å", measured.distances_are, measured.expected)]
-    drawn.append(
-        histogram(measured.atoms["probability"].to_numpy(), "probability", "probabilities")
-    )
+    drawn.append(histogram(measured.atoms["probability"].to_numpy(), "", "probabilities"))
     for name, values in measured.strain.items():
         drawn.append(histogram(100 * values, "%", f"strain ε<sub>{name}</sub>", 0.0))
     for column in measured.atoms.columns:
         if str(column).startswith("residual"):
-            drawn.append(histogram(measured.atoms[column].to_numpy(), str(column), "residuals"))
+            drawn.append(histogram(measured.atoms[column].to_numpy(), "", str(column)))
     text = found.atoms.to_csv(index=False, float_format=FLOAT_FORMAT)
     name = Path(sources[0]).name if sources else "image"
     page = PAGE.substitute(
@@ -128,7 +127,8 @@ def facts(found: Prediction, sources: Sequence[Path]) -> list[tuple[str, str]]:
     ]
     if found.scores:
         said = "does not look like" if found.scores[0] > 0 else "looks like"
-        lines.append(("familiarity", f"{said} the training ({found.scores[0]:+.1f}; below 0 is)"))
+        score = f"score {found.scores[0]:+.1f}, familiar images stay below 0"
+        lines.append(("familiarity", f"{said} the training ({score})"))
     if found.mask is not None:
         lines.append(("no specimen", f"{found.mask[0].mean():.1%} of the image, shaded red"))
     return lines + [("assumed", note) for note in found.notes]
@@ -168,11 +168,11 @@ def picture(found: Prediction, measured: Summary) -> go.Figure:
         "sizing": "stretch",
         "layer": "below",
     }
-    figure.add_layout_image(source=embedded(Image.fromarray(grey)), **place)
+    colour = np.repeat(grey[..., None], 3, axis=-1)
     if found.mask is not None:
-        red = np.zeros((ny, nx, 4), dtype=np.uint8)
-        red[found.mask[0]] = (220, 40, 30, 110)
-        figure.add_layout_image(source=embedded(Image.fromarray(red)), **place)
+        masked = found.mask[0]
+        colour[masked] = 0.6 * colour[masked] + 0.4 * np.array(NO_SPECIMEN)
+    figure.add_layout_image(source=embedded(Image.fromarray(colour)), **place)
     kind = go.Scattergl if len(measured.atoms) > MANY else go.Scatter
     for number, (name, table) in enumerate(measured.atoms.groupby("class", sort=True)):
         figure.add_trace(
