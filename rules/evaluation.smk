@@ -43,11 +43,31 @@ use rule _evaluation as evaluate with:
         code=code_of("evaluation/evaluate.py", "evaluate", "network", "material"),
         function=function("evaluate"),
         material=material,
-        evaluation=evaluated_with("evaluation"),
-        inference=evaluated_with("inference"),
+        evaluation=used_with("evaluation"),
+        inference=used_with("inference"),
         seed=CONFIG.seed,
     message:
         "Score {wildcards.network} of {wildcards.study} on held-out structures"
+
+
+use rule evaluate as drawn with:
+    output:
+        scores="<results>/evaluation/{study}/{network}/drawn.csv",
+        details="<results>/evaluation/{study}/{network}/drawn.h5",
+    log:
+        "logs/<results>/evaluation/{study}/{network}/drawn.log",
+    benchmark:
+        "benchmarks/<results>/drawn/{study}/{network}.tsv"
+    params:
+        name="evaluate",
+        code=code_of("evaluation/evaluate.py", "drawn", "network", "material"),
+        function=function("drawn"),
+        material=material,
+        evaluation=used_with("evaluation"),
+        inference=used_with("inference"),
+        seed=CONFIG.seed,
+    message:
+        "Score {wildcards.network} of {wildcards.study} in drawn microscopes"
 
 
 use rule _evaluation as count with:
@@ -69,8 +89,8 @@ use rule _evaluation as count with:
     params:
         name="count",
         code=code_of("evaluation/count.py", "scored", "material"),
-        evaluation=evaluated_with("evaluation"),
-        inference=evaluated_with("inference"),
+        evaluation=used_with("evaluation"),
+        inference=used_with("inference"),
         material=material,
         seed=CONFIG.seed,
 
@@ -85,11 +105,12 @@ use rule _evaluation as bounds with:
         runtime=minutes(20),
     params:
         name="bounds",
-        code=code_of("evaluation/bounds.py", "material"),
+        code=code_of("evaluation/bounds.py", "bounds", "method", "material"),
+        function=function("bounds"),
         material=material,
         simulation=leaf("simulation"),
-        evaluation=evaluated_with("evaluation"),
-        imaging=leaves("imaging", "sampling", "band_limit", "series"),
+        evaluation=used_with("evaluation", "bounds"),
+        imaging=used_with("imaging", "bounds"),
 
 
 use rule bounds as count_bounds with:
@@ -264,8 +285,8 @@ use rule _evaluation as example with:
         code=lambda wildcards: code_of(
             f"evaluation/{wildcards.example}.py", "scored", "material"
         )(wildcards),
-        evaluation=evaluated_with("evaluation"),
-        inference=evaluated_with("inference"),
+        evaluation=used_with("evaluation"),
+        inference=used_with("inference"),
         material=material,
         seed=CONFIG.seed,
 

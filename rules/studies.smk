@@ -25,11 +25,10 @@ def leaves(section, *keys):
     }
 
 
-def evaluated_with(section):
-    """The leaves of a section on which scores depend."""
-    return lambda wildcards: leaves(
-        section, *study_of(wildcards).kind.evaluate_with[section]
-    )(wildcards)
+def used_with(section, role="evaluate"):
+    """The leaves of a section on which a role of the modality depends."""
+    keys = lambda wildcards: getattr(study_of(wildcards).kind, f"{role}_with")[section]
+    return lambda wildcards: leaves(section, *keys(wildcards))(wildcards)
 
 
 def material(wildcards):

@@ -6,13 +6,13 @@ import numpy as np
 from ase import Atoms
 
 from latticework import materials
-from latticework.structures import graphene, nanoparticles
+from latticework.structures import graphene, nanoparticles, sheets
 
 
 def grow_sheet(rng: np.random.Generator, **changed: Any) -> Atoms:
     """A quasi-random sheet of graphene; without contamination unless it is asked for."""
     given = graphene.Parameters(**({"contamination": (0, 0)} | changed)).model_dump()
-    return graphene.graphene(rng, **graphene.material_of(materials.load("graphene")), **given)
+    return graphene.graphene(rng, **sheets.material_of(materials.load("graphene")), **given)
 
 
 def grow_particle(rng: np.random.Generator, **changed: Any) -> Atoms:

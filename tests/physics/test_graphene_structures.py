@@ -15,12 +15,24 @@ from latticework.analysis.atoms.bonds_and_rings import (
     neighbour_counts,
 )
 from latticework.structures import read_structures, write_structures
+from latticework.structures.amorphous import amorphous_patch
 from latticework.structures.graphene import Parameters, classes, construction, make_shard
-from latticework.structures.outlines import Outline, amorphous_patch
+from latticework.structures.outlines import Outline
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 GRAPHENE = materials.load("graphene")
 CUTOFF = GRAPHENE.bonds.longest
+# A sheet as its bonds relax, with all of its atoms, and without films.
+RELAXED = {
+    "disorder": (0.03, 0.03),
+    "displacement_waves": (0, 0),
+    "displaced": 0.0,
+    "vacancies": (0, 0),
+    "adatoms": (0, 0),
+    "film": 0.0,
+    "under": 0.0,
+    "hidden_thickness": 0.0,
+}
 
 
 def paper_parameters():
@@ -29,7 +41,7 @@ def paper_parameters():
 
 
 def make(count=20, **overrides):
-    parameters = paper_parameters() | overrides
+    parameters = paper_parameters() | RELAXED | overrides
     return make_shard(parameters, GRAPHENE, 2018, "graphene", "train", range(count))
 
 
@@ -149,6 +161,76 @@ def test_a_small_profile_has_steep_sides():
         heights[profile] = patch[depth < 0.1, 2].max() - 2.5
     assert heights[0.05] > 12
     assert heights[0.5] <= 15.0 * np.sqrt(0.1)
+
+
+def moved(**overrides):
+    """Displacements (n, 2) in Å of the atoms of one whole sheet by some parameters, and itself."""
+    still = make(1, holes=(0, 0), contamination=(0, 0), disorder=(0, 0))[0]
+    shifted = make(1, holes=(0, 0), contamination=(0, 0), disorder=(0, 0), **overrides)[0]
+    box = still.cell.lengths()[0]
+    difference = shifted.positions[:, :2] - still.positions[:, :2]
+    return (difference + box / 2) % box - box / 2, still
+
+
+def test_a_wave_of_displacements_has_its_amplitude_and_its_length():
+    found, sheet = moved(
+        displacement_waves=(1, 1), wave_amplitude=(0.1, 0.1), wavelength=(10.8, 10.8)
+    )
+    box, size = sheet.cell.lengths()[0], np.linalg.norm(found, axis=1)
+    assert size.max() == pytest.approx(0.1, abs=1e-3)
+    assert np.sqrt(np.mean(size**2)) == pytest.approx(0.1 / np.sqrt(2), rel=0.02)
+    along = found @ found[size.argmax()] / size.max()
+    harmonics = np.stack(np.meshgrid(*2 * [np.arange(-6, 7)]), axis=-1).reshape(-1, 2)
+    power = np.abs(np.exp(2j * np.pi * sheet.positions[:, :2] @ harmonics.T / box).T @ along)
+    length = box / np.linalg.norm(harmonics[power.argmax()])
+    assert length == pytest.approx(10.8, rel=0.15)  # whole periods along both sides
+
+
+def test_some_atoms_are_out_of_place_by_as_much_as_asked():
+    found, _ = moved(displaced=0.1, displaced_by=(0.2, 0.4))
+    size = np.linalg.norm(found, axis=1)
+    out = size > 1e-6
+    assert 0.05 < out.mean() < 0.16
+    assert 0.2 <= size[out].min() <= size.max() <= 0.4
+
+
+def test_vacancies_and_adatoms():
+    whole, changed = (
+        make(1, holes=(0, 0), contamination=(0, 0), **given)[0]
+        for given in ({}, {"vacancies": (3, 3), "adatoms": (4, 4)})
+    )
+    assert changed.arrays["specimen"].sum() == len(whole) - 3
+    above = changed.positions[~changed.arrays["specimen"]]
+    assert len(above) == 4
+    assert (above[:, 2] > changed.positions[changed.arrays["specimen"], 2].max() + 1).all()
+
+
+def test_an_atom_is_hidden_where_the_carbon_over_it_is_thick():
+    films = {
+        thickness: make(
+            4,
+            contamination=(0, 0),
+            film=1.0,
+            film_thickness=(thickness, thickness),
+            hidden_thickness=8.0,
+            under=0.5,
+        )
+        for thickness in (3.0, 16.0)
+    }
+    visible = {
+        thickness: np.concatenate([a.arrays["visible"][a.arrays["specimen"]] for a in sheets])
+        for thickness, sheets in films.items()
+    }
+    assert visible[3.0].mean() > 0.95
+    assert visible[16.0].mean() < 0.1
+    # A film has the thickness and the density asked for, and lies on either side.
+    for atoms in films[16.0]:
+        film = atoms.positions[~atoms.arrays["specimen"]]
+        assert np.ptp(film[:, 2]) == pytest.approx(16, abs=0.5)
+        box = atoms.cell.lengths()[0]
+        assert len(film) / (16 * box**2) == pytest.approx(0.075, rel=0.15)
+    sides = {a.positions[~a.arrays["specimen"], 2].mean() > 10 for a in films[16.0]}
+    assert sides == {True, False}
 
 
 def test_a_structure_depends_on_its_number_only():

@@ -20,7 +20,7 @@ from latticework.imaging.hrtem import CAMERA, image_sizes, make_batch
 from latticework.imaging.labels import render_labels
 from latticework.imaging.normalisation import normalise
 from latticework.imaging.optics import transfer_function
-from latticework.imaging.waves import OPTICS, exit_intensity, series_intensity
+from latticework.imaging.waves import LENS, OPTICS, exit_intensity, series_intensity
 
 ENERGY = 80e3
 LIMITS = {
@@ -29,6 +29,10 @@ LIMITS = {
     "c5": (0, 5e7),
     "astigmatism": (0, 100),
     "astigmatism_angle": (0, 2 * np.pi),
+    "coma": (0, 500),
+    "coma_angle": (0, 2 * np.pi),
+    "threefold": (0, 500),
+    "threefold_angle": (0, 2 * np.pi),
     "focal_spread": (20, 40),
     "deflection": (0, 0.25),
 }
@@ -70,6 +74,10 @@ def abtem_transfer(parameters, index, size=96, sampling=0.3):
         C10=-values["defocus"],
         C12=values["astigmatism"],
         phi12=values["astigmatism_angle"],
+        C21=values["coma"],
+        phi21=values["coma_angle"],
+        C23=values["threefold"],
+        phi23=values["threefold_angle"],
         C30=values["cs"],
         C50=values["c5"],
         focal_spread=values["focal_spread"],
@@ -84,47 +92,65 @@ def abtem_transfer(parameters, index, size=96, sampling=0.3):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-5), (torch.float32, 2e-4)])
 def test_transfer_function_agrees_with_abtem(dtype, tolerance):
     """Up to 2.3 1/Å. In 32 bits a phase of some hundred radians has lost digits."""
-    parameters = microscopes(25, deflection=0.0, dtype=dtype)
+    parameters = microscopes(25, dtype=dtype)
     k = torch.fft.fftfreq(96, 0.3, dtype=dtype)
-    ours = transfer_function(
-        k[None, :].expand(96, 96), k[:, None].expand(96, 96), ENERGY, **parameters
-    )
+    lens = {name: parameters[name] for name in LENS}
+    ours = transfer_function(k[None, :].expand(96, 96), k[:, None].expand(96, 96), ENERGY, **lens)
     for index in range(25):
         theirs = abtem_transfer(parameters, index)
         np.testing.assert_allclose(ours[index].numpy().T, theirs, atol=tolerance)
 
 
-def test_deflection_damps_as_documented():
-    k = torch.linspace(0, 1, 50, dtype=torch.float64)
-    parameters = microscopes(3, deflection=0.2)
-    still = parameters | {"deflection": torch.zeros(3, dtype=torch.float64)}
-    ratio = (
-        transfer_function(k, 0 * k, ENERGY, **parameters).abs()
-        / transfer_function(k, 0 * k, ENERGY, **still).abs()
-    )
-    expected = torch.exp(-0.5 * (2 * torch.pi * 0.2 * k) ** 2)
-    torch.testing.assert_close(ratio, expected.expand(3, -1), atol=1e-6, rtol=1e-6)
+def intensity_of(wave, box, foci=1, **values):
+    """Intensity in 64 bits of a wave (size, size) in an otherwise perfect microscope."""
+    size = len(wave)
+    k = torch.fft.fftfreq(size, box / size, dtype=torch.float64)
+    spectrum = torch.fft.fft2(torch.from_numpy(wave), norm="forward")[None]
+    optics = {name: value.double() for name, value in columns(1, **PERFECT | values).items()}
+    return exit_intensity(spectrum, k, box, size, ENERGY, optics, foci=foci)[0].numpy()
 
 
-def test_deflection_blurs_the_picture_of_a_weak_object_by_its_rms():
-    """abTEM has no image deflection; to first order it is a Gaussian blur of the intensity."""
+def test_deflection_blurs_the_intensity_and_loses_no_electron():
+    """abTEM has no image deflection: it is a Gaussian blur of what a still image shows."""
     size, box, deflection = 128, 16.0, 0.25
-    frequencies = torch.fft.fftfreq(size, box / size)
-    spectra = torch.fft.fft2(torch.from_numpy(random_wave(size, box, scale=1e-3)), norm="forward")
-    parameters = columns(2, **PERFECT | {"defocus": 100.0})
-    parameters["deflection"] = torch.tensor([0.0, deflection])
-    still, shaken = exit_intensity(
-        spectra.expand(2, -1, -1), frequencies, box, size, ENERGY, parameters
-    ).double()
-    blurred = gaussian_filter(still.numpy() - 1, deflection * size / box, mode="wrap", truncate=8)
-    assert np.abs(shaken.numpy() - 1 - blurred).max() < 0.01 * np.abs(blurred).max()
+    wave = random_wave(size, box, scale=0.5)
+    still = intensity_of(wave, box, defocus=100.0)
+    shaken = intensity_of(wave, box, defocus=100.0, deflection=deflection)
+    blurred = gaussian_filter(still, deflection * size / box, mode="wrap", truncate=8)
+    np.testing.assert_allclose(shaken, blurred, atol=1e-6)
+    assert shaken.mean() == pytest.approx(still.mean(), rel=1e-9)
+
+
+def low_passed(wave, box, limit):
+    """A wave (size, size) without spatial frequencies beyond a limit, 1/Å."""
+    k = np.fft.fftfreq(len(wave), box / len(wave))
+    return np.fft.ifft2(np.fft.fft2(wave) * (np.hypot(k[:, None], k) <= limit))
+
+
+def test_an_average_over_foci_is_exact_where_the_envelope_loses_electrons():
+    """Against a Riemann sum over the distribution of foci, of 1/e half-width Δ."""
+    box, spread = 16.0, 30.0
+    wave = low_passed(random_wave(96, box, scale=0.5), box, 0.9)
+    steps = np.linspace(-4, 4, 401)
+    weights = np.exp(-(steps**2)) / np.exp(-(steps**2)).sum()
+    exact = sum(
+        weight * intensity_of(wave, box, defocus=-60.0 + spread * step)
+        for step, weight in zip(steps, weights, strict=True)
+    )
+    averaged = intensity_of(wave, box, foci=7, defocus=-60.0, focal_spread=spread)
+    envelope = intensity_of(wave, box, defocus=-60.0, focal_spread=spread)
+    contrast = exact.std()
+    assert np.sqrt(np.mean((averaged - exact) ** 2)) < 0.02 * contrast
+    assert np.sqrt(np.mean((envelope - exact) ** 2)) > 0.1 * contrast
+    assert averaged.mean() == pytest.approx(exact.mean(), abs=1e-6)
+    assert envelope.mean() < exact.mean() - 0.01
 
 
 def test_the_computed_band_holds_the_whole_picture():
     """Against numpy on the full grid, with all frequencies of the wave."""
     size, box, limit = 200, 24.0, 1.5
     wave = random_wave(size, box)
-    parameters = microscopes(6, dtype=torch.float32)
+    parameters = microscopes(6, dtype=torch.float32, deflection=0.0)
     parameters["focal_spread"][0] = 20
     k = np.fft.fftfreq(size, box / size)
     kept = (np.abs(k) <= limit) & (k > k.min())
@@ -133,8 +159,8 @@ def test_the_computed_band_holds_the_whole_picture():
     frequencies = torch.from_numpy(k[kept].astype(np.float32))
     ours = exit_intensity(band.expand(6, -1, -1), frequencies, box, size, ENERGY, parameters)
     ky, kx = torch.meshgrid(torch.from_numpy(k), torch.from_numpy(k), indexing="ij")
-    exact = {name: value.double() for name, value in parameters.items()}
-    transfer = transfer_function(kx, ky, ENERGY, **exact).numpy()
+    lens = {name: parameters[name].double() for name in LENS}
+    transfer = transfer_function(kx, ky, ENERGY, **lens).numpy()
     expected = np.abs(np.fft.ifft2(spectrum * transfer) * wave.size) ** 2
     np.testing.assert_allclose(ours.numpy(), expected, atol=1e-5)
 
@@ -496,8 +522,7 @@ def test_draws_are_uniform_in_the_value_or_in_its_logarithm():
 
 def test_frames_of_a_series_share_all_but_defocus_and_noise(phase_sheets, fixed):
     """At a dose without noise the frames are those of single pictures at each defocus."""
-    values = dict(defocus=10.0, cs=-1e5, c5=0.0, astigmatism=0.0, astigmatism_angle=0.0)
-    values |= dict(focal_spread=30.0, deflection=0.0, dose=3e12, sampling=0.25)
+    values = PERFECT | dict(defocus=10.0, cs=-1e5, focal_spread=30.0, dose=3e12, sampling=0.25)
     values |= dict(c1=0.0, c2=0.5, c3=2.5, nyquist_ratio=1.0)
     common = dict(energy=80e3, crop=64, label_sigma=0.35, normalisation_sigma=12.0)
 
@@ -526,7 +551,7 @@ def test_frames_of_a_series_share_all_but_defocus_and_noise(phase_sheets, fixed)
 
 
 def test_the_dose_is_that_of_the_whole_series(phase_sheets):
-    optics = {n: torch.zeros(1) for n in ("c5", "astigmatism", "astigmatism_angle", "deflection")}
+    optics = columns(1, **PERFECT)
     optics |= {"defocus": torch.zeros(1), "cs": torch.zeros(1), "focal_spread": torch.ones(1)}
     frames = series_intensity(
         phase_sheets.spectra[:1],

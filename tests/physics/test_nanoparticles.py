@@ -159,8 +159,8 @@ def test_a_low_temperature_fills_steps_first():
 
 
 def test_tilt_is_what_was_asked_for():
-    straight = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(0, 0), disorder=0.0)
-    leaning = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(4, 4), disorder=0.0)
+    straight = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(0, 0), disorder=(0, 0))
+    leaning = grow_particle(stream(7, "tilt", 0), radius=(8, 8), tilt=(4, 4), disorder=(0, 0))
     for atoms, degrees in ((straight, 0.0), (leaning, 4.0)):
         number = atoms.arrays["column"]
         tallest = np.bincount(number).argmax()
@@ -229,7 +229,7 @@ def test_classes_are_the_element_or_numbers_of_atoms():
 
 def test_element_and_lattice_constant_are_the_material_s():
     platinum = GOLD.model_copy(update={"elements": ["Pt"], "lattice_constant": 3.92})
-    given = {"radius": (6, 6), "box": 24.0, "disorder": 0.0}
+    given = {"radius": (6, 6), "box": 24.0, "disorder": (0, 0)}
     (atoms,) = make_shard(given, platinum, 1, "platinum", "train", range(1))
     assert set(atoms.symbols) == {"Pt"}
     nearest = cKDTree(atoms.positions).query(atoms.positions, k=2)[0][:, 1]

@@ -42,7 +42,7 @@ ROOMS = [
 ]
 # Reading a configuration must not wait for these.
 HEAVY = ["abtem", "lightning", "optuna", "pymatgen", "torch"]
-MOST_LINES, MOST_LINES_OF_RULES, MOST_LINES_OF_COMMON = 350, 1450, 120
+MOST_LINES, MOST_LINES_OF_RULES, MOST_LINES_OF_COMMON = 350, 1500, 120
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -203,7 +203,7 @@ def test_construction(tmp_path):
 
 
 def test_stages_are_those_of_the_structure():
-    given = SHEET | {"disorder": 0.0}
+    given = SHEET | {"disorder": (0, 0)}
     made = generator.construction(given, GRAPHENE, 1, "study")
     arrays = {name: array.data for name, array in made.items()}
     final = arrays["final"][arrays["specimen"], :2]

@@ -38,7 +38,7 @@ def test_the_first_rule_that_holds_decides():
 
 @pytest.mark.parametrize("axis", ["100", "110", "111"])
 def test_columns_inside_have_all_their_neighbours(axis):
-    given = {"radius": (10, 10), "added": (0, 0), "tilt": (0, 0), "disorder": 0.0}
+    given = {"radius": (10, 10), "added": (0, 0), "tilt": (0, 0), "disorder": (0, 0)}
     atoms = grow_particle(stream(2, "test", 0), zone_axes=[axis], **given)
     groups = atom_groups(atoms, GOLD, ["Au"])
     positions = specimen(atoms).positions[:, :2]

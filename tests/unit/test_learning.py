@@ -18,7 +18,7 @@ from latticework.hardware import resolved_precision
 from latticework.learning.distributed import DistributedError, train_distributed
 from latticework.learning.module import TrainingModule, floor_variances, learning_rate_factor
 from latticework.learning.recipe import Recipe, Runtime
-from latticework.learning.sources.hrtem import LOSSES, blend
+from latticework.learning.sources.class_maps import LOSSES, blend
 from latticework.learning.sources.waves import load_wave_bank
 from latticework.learning.training import train
 from latticework.learning.weights import WeightsError, copy_matching, load, save

@@ -1,15 +1,20 @@
 """The command `latticework predict`: the atoms of an image, a movie or a focal series."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latticework.cli import published
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
+
+if TYPE_CHECKING:
+    from latticework.analysis.atoms.reading import Prediction
+    from latticework.analysis.atoms.refined import Refined
 
 # What the user may call a device → what `hardware.best_device` calls it.
 DEVICES = {"cpu": "cpu", "gpu": "gpu", "cuda": "gpu"}
@@ -33,6 +38,9 @@ examples:
       all frames, with every candidate
   latticework predict frame.tif --study {study} --scale-region 340 120 580 380 -o atoms.csv
       measure the pixel on the lattice in that part of the image, as another crystal is beside it
+  latticework predict frame.tif --study {study} --refine -o atoms.csv
+      positions by a likelihood fit that starts at the network's, with errors; the fitted
+      microscope goes to atoms.fit.json
   latticework predict frame.tif --study {study} --weights mine.safetensors -o atoms.csv
       a network of your own, from results/<run>/models/<study>/<network>/weights.safetensors
 """
@@ -52,6 +60,11 @@ columns of the table:
                            focal series the class is the number of atoms in the column
   sigma_angstrom           standard deviation of the position per axis, Å
   frame                    number of the frame, from 0
+with --refine, x, y and sigma are those of the fit, and there are also:
+  x_network_angstrom, ...  the network's position
+  sigma_x_angstrom, ...    standard deviation along each axis, from the likelihood's curvature
+  x_posterior_angstrom ... the posterior's position and error; with --posterior these are x, y and
+                           sigma themselves: least error, but displacements are shrunk
 """
 
 
@@ -121,6 +134,17 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="also write a page to look at: image, atoms, distances, strain, warnings, table",
     )
     predict.add_argument(
+        "--refine", action="store_true", help="fit the image, starting from the network's atoms"
+    )
+    predict.add_argument(
+        "--posterior",
+        action="store_true",
+        help="with --refine: the least error, by a prior whose width is estimated from the image",
+    )
+    predict.add_argument(
+        "--residual", type=Path, metavar="PNG", help="with --refine: also draw what is not fitted"
+    )
+    predict.add_argument(
         "--tile", type=int, default=1024, metavar="PX", help="largest side read at once (1024)"
     )
     predict.add_argument(
@@ -154,8 +178,8 @@ def examples(studies: Mapping[str, Mapping[str, Any]]) -> str:
     return text + COLUMNS
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError for options that cannot be used."""
+def check_reading(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options of reading an image that cannot be used."""
     if not 0 < arguments.threshold <= 1:
         raise InputError(
             f"--threshold {arguments.threshold}: expected a probability above 0 and at most 1"
@@ -168,10 +192,18 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--device {arguments.device}: expected cpu or gpu")
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    check_reading(arguments)
+    for option in ("posterior", "residual"):
+        if getattr(arguments, option) and not arguments.refine:
+            raise InputError(f"--{option}: needs --refine")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, predict, write the table and say what was found: 0."""
     check(arguments)
-    weights_path, _ = published.chosen(
+    weights_path, card = published.chosen(
         arguments.study, arguments.network, arguments.weights, patterns=False
     )
     check_outputs(
@@ -181,6 +213,8 @@ def run(arguments: argparse.Namespace) -> int:
             "--overlay": arguments.overlay,
             "--mask": arguments.mask,
             "--report": arguments.report,
+            "--residual": arguments.residual,
+            "--refine": fit_path(arguments.output) if arguments.refine else None,
         },
     )
     # Imported here, so that --help and a wrong option answer at once.
@@ -204,6 +238,9 @@ def run(arguments: argparse.Namespace) -> int:
         image=arguments.image,
         progress=not arguments.quiet,
     )
+    answers = []
+    if arguments.refine:
+        found, answers = refined_atoms(found, card, arguments)
     for note in found.notes:
         print(note)
     for warning in found.warnings:
@@ -213,6 +250,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"
     )
+    if answers:
+        tell_fit(answers, arguments)
     if arguments.overlay:
         from latticework.figures.overlay import save_overlay
 
@@ -231,3 +270,37 @@ def run(arguments: argparse.Namespace) -> int:
         masked = save_mask(arguments.mask, found.frames[0], found.mask)
         print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0
+
+
+def fit_path(table: Path) -> Path:
+    """Where the parameters of a fit go: beside the table, so that the table stays a plain CSV."""
+    return table.with_suffix(".fit.json")
+
+
+def refined_atoms(
+    found: "Prediction", card: Mapping[str, Any], arguments: argparse.Namespace
+) -> "tuple[Prediction, list[Refined]]":
+    """The atoms refined. Raises InputError where that cannot be done."""
+    from latticework.analysis.atoms.refining import RefinementError, refined
+
+    try:
+        return refined(found, card, posterior=arguments.posterior, progress=not arguments.quiet)
+    except RefinementError as error:
+        raise InputError(f"--refine: {error}") from error
+
+
+def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> None:
+    """Write the fitted parameters, say those of the first frame, and draw what is left of it."""
+    from latticework.analysis.atoms.refining import in_words, parameters_of
+    from latticework.shards import atomic
+
+    path = fit_path(arguments.output)
+    content = {"posterior": arguments.posterior, "frames": parameters_of(answers)}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"fitted: {in_words(answers[0])}: {path}")
+    if arguments.residual:
+        from latticework.figures.overlay import save_residual
+
+        save_residual(arguments.residual, answers[0].residual)
+        print(f"what the fit leaves of the first frame: {arguments.residual}")

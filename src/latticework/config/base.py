@@ -61,6 +61,11 @@ Integers = Annotated[
 Lengths = Annotated[
     tuple[float, float], AfterValidator(ascending), Field(description="Uniform range, Å.")
 ]
+Shares = Annotated[
+    tuple[Annotated[float, Field(le=1)], Annotated[float, Field(le=1)]],
+    AfterValidator(ascending),
+    Field(description="Uniform range of a share, 0 to 1."),
+]
 Precision = Literal["auto", "32-true", "bf16-mixed"]  # of predictions
 Positive = Annotated[float, Field(gt=0)]
 

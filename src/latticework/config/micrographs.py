@@ -14,7 +14,17 @@ class Imaging(Section):
     c5: bounded("Fifth-order spherical aberration C50, Å (1 mm = 1e7 Å).", -5e9, 5e9)
     astigmatism: bounded("Two-fold astigmatism C12, Å.", 0, 2000)
     astigmatism_angle: bounded("φ12, rad.", 0, 6.2832)
-    focal_spread: bounded("1/e width, Å.", 0, 200)
+    coma: bounded("Axial coma C21, Å.", 0, 1e5) = Range(low=0, high=0)
+    coma_angle: bounded("φ21, rad.", 0, 6.2832) = Range(low=0, high=6.2831)
+    threefold: bounded("Three-fold astigmatism C23, Å.", 0, 1e5) = Range(low=0, high=0)
+    threefold_angle: bounded("φ23, rad.", 0, 6.2832) = Range(low=0, high=6.2831)
+    focal_spread: bounded("Half-width at 1/e of the distribution of foci, Å.", 0, 200)
+    foci: int = Field(
+        1,
+        ge=1,
+        le=15,
+        description="Foci that intensities are averaged over; 1: the quasi-coherent envelope.",
+    )
     deflection: bounded("RMS image deflection, Å.", 0, 2)
     dose: bounded("Electrons per Å² and picture.", 1e-2, 1e8)
     c1: bounded("MTF, eq. 5.", 0, 1)

@@ -4,7 +4,7 @@ Functions and models are named, "room.module:attribute", and loaded when they ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,19 @@ class Modality:
         Keys of sections that decide the scores, by section.
     prepared
         Files in evaluation/<study>/ that the evaluation needs beside the held-out shards.
+    bounds
+        Sections to limits of what is measured.
+    bounds_with
+        Keys of sections that decide the limits, by section.
     tables
         Tables of every study, in evaluation/<study>/.
     network_tables
         Tables of every network that is scored, in evaluation/<study>/<network>/.
+    drawn
+        Weights and held-out shards to scores in drawn microscopes, the table drawn.csv.
+    refine
+        Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
+        there is no refinement.
     """
 
     sections: Mapping[str, str]
@@ -54,6 +63,10 @@ class Modality:
     analyses: tuple[str, ...]
     evaluate: str
     evaluate_with: Mapping[str, tuple[str, ...]]
+    bounds: str | None = None
+    bounds_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     network_tables: tuple[str, ...] = ("scores.csv",)
+    drawn: str | None = None
+    refine: str | None = None

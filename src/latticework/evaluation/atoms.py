@@ -59,6 +59,11 @@ def evaluate_network(
         read the same images.
     """
     held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
+    return scored(held_out, material, seed, study, name)
+
+
+def scored(held_out: HeldOut, material: Material, seed: int, study: str, name: str) -> Evaluated:
+    """Scores of a network, pooled over structures, and those of each of them."""
     rows = evaluate(held_out, material, seed)
     arrays, names = as_arrays(rows)
     return Evaluated(pooled(rows, KEYS), arrays, names | {"study": study, "network": name})

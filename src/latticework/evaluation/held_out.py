@@ -1,6 +1,6 @@
 """Held-out structures in a known microscope, and what a network makes of their images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from latticework.config.inference import Images
 from latticework.config.micrographs import Imaging
 from latticework.hardware import best_device
 from latticework.imaging.detector import detect
+from latticework.imaging.stem import ImageBank
 from latticework.imaging.waves import WaveBank, fixed_microscope, series_intensity
 from latticework.inference.class_maps import predict, working_sampling
 from latticework.learning import weights
@@ -23,20 +24,58 @@ from latticework.seeds import torch_seed
 from latticework.structures import read_structures
 
 
+def held_out_image(
+    held_out: "HeldOut", structure: int, *, defocus: float, dose: float, seed: int
+) -> np.ndarray:
+    """An image, or focal series, (series, size, size) of one held-out structure.
+
+    At the pixel that the network works at; lengths in Å, dose in e/Å² of the whole series. The
+    camera has the image's pixels; `seed` is that of the noise.
+    """
+    bank, card, settings = held_out.bank, held_out.card, held_out.settings
+    imaging = Imaging.model_validate(card["imaging"])
+    series = imaging.series
+    size = 2 * round(bank.box / working_sampling(card) / 2)
+    intensity = series_intensity(
+        bank.spectra[structure : structure + 1],
+        bank.frequencies,
+        bank.box,
+        size,
+        card["energy"],
+        fixed_microscope(defocus, settings.cs, settings.focal_spread, 1),
+        series,
+        foci=imaging.foci,
+    )
+    c1, c2, c3 = (torch.tensor([float(c)]) for c in settings.mtf)
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    return detect(
+        intensity,
+        torch.tensor([dose / len(series) * (bank.box / size) ** 2]),
+        c1=c1,
+        c2=c2,
+        c3=c3,
+        nyquist_ratio=torch.ones(1),
+        generator=generator,
+    )[0].numpy()
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """A network with its card, and the structures that it is scored on.
 
-    `bank` has the structures' waves in the same order; `settings` say in which microscope they
-    are imaged, `inference` how the images are read.
+    `bank` has what was simulated of the structures in the same order; `settings` say in which
+    microscope they are imaged, `inference` how the images are read. `imaged` makes their images, as
+    `held_out_image`, which is for exit waves.
     """
 
     network: torch.nn.Module
     card: Mapping[str, Any]
     structures: Sequence[Atoms]
-    bank: WaveBank
+    bank: WaveBank | ImageBank
     settings: Evaluation
     inference: Images
+    imaged: Callable[..., np.ndarray] = held_out_image
 
     @property
     def classes(self) -> list[str]:
@@ -80,45 +119,11 @@ def load_held_out(
     )
 
 
-def held_out_image(
-    held_out: HeldOut, structure: int, *, defocus: float, dose: float, seed: int
-) -> np.ndarray:
-    """An image, or focal series, (series, size, size) of one held-out structure.
-
-    At the pixel that the network works at; lengths in Å, dose in e/Å² of the whole series. The
-    camera has the image's pixels; `seed` is that of the noise.
-    """
-    bank, card, settings = held_out.bank, held_out.card, held_out.settings
-    series = Imaging.model_validate(card["imaging"]).series
-    size = 2 * round(bank.box / working_sampling(card) / 2)
-    intensity = series_intensity(
-        bank.spectra[structure : structure + 1],
-        bank.frequencies,
-        bank.box,
-        size,
-        card["energy"],
-        fixed_microscope(defocus, settings.cs, settings.focal_spread, 1),
-        series,
-    )
-    c1, c2, c3 = (torch.tensor([float(c)]) for c in settings.mtf)
-    generator = torch.Generator()
-    generator.manual_seed(seed)
-    return detect(
-        intensity,
-        torch.tensor([dose / len(series) * (bank.box / size) ** 2]),
-        c1=c1,
-        c2=c2,
-        c3=c3,
-        nyquist_ratio=torch.ones(1),
-        generator=generator,
-    )[0].numpy()
-
-
 def read_held_out(
     held_out: HeldOut, structure: int, *, defocus: float, dose: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """`held_out_image`, its class maps, and the maps' pixel in Å."""
-    image = held_out_image(held_out, structure, defocus=defocus, dose=dose, seed=seed)
+    """An image as `held_out_image` makes it, its class maps, and the maps' pixel in Å."""
+    image = held_out.imaged(held_out, structure, defocus=defocus, dose=dose, seed=seed)
     probabilities, sampling = predict(
         held_out.network,
         held_out.card,

@@ -53,6 +53,7 @@ def make_batch(
     generator: torch.Generator,
     n_classes: int = 2,
     series: Sequence[float] = (0.0,),
+    foci: int = 1,
     structures: torch.Tensor | None = None,
 ) -> Batch:
     """Draw microscopes and make `count` training images with their labels.
@@ -75,6 +76,8 @@ def make_batch(
     series
         Defocus of each frame beyond the drawn one, Å (Madsen 2018, §4.3). The frames of a field
         share everything but the noise: geometry, microscope and a third, say, of the dose each.
+    foci
+        Foci that intensities are averaged over; one is the quasi-coherent envelope.
     structures
         (count,) indices into the bank; drawn where not given.
 
@@ -94,7 +97,15 @@ def make_batch(
     elements = torch.randint(8, (count,), generator=generator, device=device)
 
     intensity = waves.series_intensity(
-        bank.spectra[structures], bank.frequencies, bank.box, size, energy, drawn, series, shift
+        bank.spectra[structures],
+        bank.frequencies,
+        bank.box,
+        size,
+        energy,
+        drawn,
+        series,
+        shift,
+        foci,
     )
     recorded = detect(
         intensity,

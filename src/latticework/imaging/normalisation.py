@@ -8,32 +8,37 @@ REACH = 6.0  # of a Gaussian, in its σ: what is beyond is below the precision o
 BLOCK = 256  # lines at once
 
 
-def gaussian_matrix(size: int, sigma: float, device: torch.device | None = None) -> torch.Tensor:
+def gaussian_matrix(
+    size: int, sigma: float | torch.Tensor, device: torch.device | None = None
+) -> torch.Tensor:
     """(size, size) matrix that averages a line with a Gaussian of `sigma` px.
 
-    Rows are normalised to one, so that near a border only pixels inside count.
+    Rows are normalised to one, so that near a border only pixels inside count. Widths (n, 1, 1)
+    give as many matrices, (n, size, size).
     """
     position = torch.arange(size, dtype=torch.float32, device=device)
     weights = torch.exp(-0.5 * ((position[:, None] - position[None]) / sigma) ** 2)
-    return weights / weights.sum(dim=1, keepdim=True)
+    return weights / weights.sum(dim=-1, keepdim=True)
 
 
-def local_mean(picture: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px. Separable, and exact: weights
-    that are left out are less than the last digit of those that are not."""
+def local_mean(picture: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
+    """Gaussian-weighted local mean of (..., ny, nx); `sigma` in px, or (n, 1, 1) of n pictures.
+
+    Separable, and exact: weights that are left out are less than the last digit of the others.
+    """
     along_y = _mean_of_columns(picture, sigma)
     return _mean_of_columns(along_y.transpose(-1, -2), sigma).transpose(-1, -2)
 
 
-def _mean_of_columns(picture: torch.Tensor, sigma: float) -> torch.Tensor:
+def _mean_of_columns(picture: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
     """The local mean along y alone, block by block: the cost grows with the picture's area."""
     weights = gaussian_matrix(size := picture.shape[-2], sigma, picture.device)
-    reach = math.ceil(REACH * sigma)
+    reach = math.ceil(REACH * float(torch.as_tensor(sigma).max()))
     parts = []
     for start in range(0, size, BLOCK):
         rows = slice(start, start + BLOCK)
         near = slice(max(0, start - reach), start + BLOCK + reach)
-        parts.append(weights[rows, near] @ picture[..., near, :])
+        parts.append(weights[..., rows, near] @ picture[..., near, :])
     return torch.cat(parts, dim=-2)
 
 

@@ -5,23 +5,37 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from latticework.imaging.optics import transfer_function
 
-OPTICS = ("defocus", "cs", "c5", "astigmatism", "astigmatism_angle", "focal_spread", "deflection")
+LENS = (
+    "defocus",
+    "cs",
+    "c5",
+    "astigmatism",
+    "astigmatism_angle",
+    "coma",
+    "coma_angle",
+    "threefold",
+    "threefold_angle",
+    "focal_spread",
+)
+OPTICS = (*LENS, "deflection")
 
 
 def fixed_microscope(
     defocus: float, cs: float, focal_spread: float, count: int
 ) -> dict[str, torch.Tensor]:
     """Parameters of `count` equal and otherwise perfect microscopes for `exit_intensity`; Å."""
-    values = {"defocus": defocus, "cs": cs, "focal_spread": focal_spread}
-    names = ("c5", "astigmatism", "astigmatism_angle", "deflection")
-    return {
-        k: torch.full((count,), float(v)) for k, v in (values | dict.fromkeys(names, 0)).items()
+    values = dict.fromkeys(OPTICS, 0.0) | {
+        "defocus": defocus,
+        "cs": cs,
+        "focal_spread": focal_spread,
     }
+    return {name: torch.full((count,), float(value)) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -84,15 +98,67 @@ def exit_intensity(
     energy: float,
     parameters: Mapping[str, torch.Tensor],
     shift: torch.Tensor | None = None,
+    foci: int = 1,
 ) -> torch.Tensor:
     """Intensity (n, size, size) in the image plane of waves given by their spectra (n, m, m).
 
-    `frequencies` (m,) are in FFT order; `parameters` has those of `transfer_function`; `shift`
-    (n, 2) moves the picture by (x, y) Å. The pixel is box/size Å: exact Fourier resampling. Only
-    the band of the spectra is computed.
+    `frequencies` (m,) are in FFT order; `parameters` has those in `OPTICS`; `shift` (n, 2) moves
+    the picture by (x, y) Å. The pixel is box/size Å: exact Fourier resampling. Only the band of
+    the spectra is computed. With one of `foci` the focal spread is the quasi-coherent envelope of
+    `transfer_function`; with more, intensities are averaged over so many foci (Gauss–Hermite
+    quadrature), which is exact where the envelope loses electrons.
 
     Raises ValueError where the band does not fit into `size` pixels.
     """
+    optics = {name: parameters[name] for name in OPTICS}
+    if foci == 1:
+        intensity = _intensity(spectra, frequencies, box, size, energy, optics, shift)
+    else:
+        nodes, weights = np.polynomial.hermite.hermgauss(foci)
+        spread, sharp = optics["focal_spread"], torch.zeros_like(optics["focal_spread"])
+        intensity = sum(
+            weight
+            / math.sqrt(math.pi)
+            * _intensity(
+                spectra,
+                frequencies,
+                box,
+                size,
+                energy,
+                optics | {"defocus": optics["defocus"] + node * spread, "focal_spread": sharp},
+                shift,
+            )
+            for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True)
+        )
+    return deflected(intensity, optics["deflection"], box / size)
+
+
+def deflected(intensity: torch.Tensor, deflection: torch.Tensor, sampling: float) -> torch.Tensor:
+    """Periodic images (n, size, size) blurred by an image deflection of RMS (n,) Å.
+
+    An image that trembles while it is recorded: a Gaussian convolution of the intensity, which
+    loses no electron. `sampling` is in Å per px.
+    """
+    if not bool(torch.any(deflection != 0)):
+        return intensity
+    size = intensity.shape[-1]
+    ky = torch.fft.fftfreq(size, sampling, device=intensity.device)
+    kx = torch.fft.rfftfreq(size, sampling, device=intensity.device)
+    exponent = -2 * math.pi**2 * (ky[:, None] ** 2 + kx**2)
+    damping = torch.exp(exponent * (deflection**2)[:, None, None].to(exponent))
+    return torch.fft.irfft2(torch.fft.rfft2(intensity) * damping, s=(size, size))
+
+
+def _intensity(
+    spectra: torch.Tensor,
+    frequencies: torch.Tensor,
+    box: float,
+    size: int,
+    energy: float,
+    parameters: Mapping[str, torch.Tensor],
+    shift: torch.Tensor | None,
+) -> torch.Tensor:
+    """`exit_intensity` of one focus, without deflection."""
     m = len(frequencies)
     if m > size:
         raise ValueError(f"a band of {m} frequencies does not fit into {size} px")
@@ -100,7 +166,7 @@ def exit_intensity(
         frequencies[None, :].expand(m, m),
         frequencies[:, None].expand(m, m),
         energy,
-        **{name: parameters[name] for name in OPTICS},
+        **{name: parameters[name] for name in LENS},
     )
     if shift is not None:
         phase = -2 * math.pi * shift[:, :, None] * frequencies
@@ -126,6 +192,7 @@ def series_intensity(
     parameters: Mapping[str, torch.Tensor],
     series: Sequence[float],
     shift: torch.Tensor | None = None,
+    foci: int = 1,
 ) -> torch.Tensor:
     """Intensities (n, frames, size, size) of a focal series, a frame for each defocus in `series`.
 
@@ -143,5 +210,6 @@ def series_intensity(
         energy,
         repeated,
         None if shift is None else shift.repeat_interleave(frames, dim=0),
+        foci,
     )
     return intensity.unflatten(0, (len(spectra), frames))

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 
 from latticework.imaging.waves import fixed_microscope, series_intensity, wave_bank
+from latticework.limits.positions import position_bounds
+from latticework.materials import Material
+from latticework.simulation.exit_waves import wave_maker
+from latticework.structures.references import reference_crystal
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class Microscope:
         """Electrons per pixel and image of a series of a dose in e/Å²."""
         return dose / len(self.series) * (box / self.size(box)) ** 2
 
+    def mean_images(self, waves: np.ndarray, box: float, defocus: float) -> np.ndarray:
+        """`mean_images` in double precision, which differences of nearly equal images need."""
+        return mean_images(waves, box, self, defocus, double=True)
+
 
 def mean_images(
     waves: np.ndarray, box: float, microscope: Microscope, defocus: float, *, double: bool
@@ -86,3 +95,25 @@ def mean_images(
         microscope.series,
     )
     return images.flatten(1, 2).double().numpy()
+
+
+def bounds(
+    material: Material,
+    simulation: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    imaging: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Bounds of a position in a material's reference crystal, in the evaluation's microscope.
+
+    `simulation`, `evaluation` and `imaging` are sections of a study of micrographs; for the table
+    see `limits.positions.position_bounds`.
+    """
+    return position_bounds(
+        wave_maker(simulation),
+        reference_crystal(material),
+        material.reference.neighbours,
+        Microscope.of_evaluation(simulation, evaluation, imaging),
+        doses=evaluation["doses"],
+        defocus=evaluation["defocus"],
+        radius=evaluation["radius"],
+    )

@@ -1,6 +1,7 @@
 """The best that any method could do: bounds on the position of an atom or of a column."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from latticework.limits.fisher import (
     joint_position_bounds,
     rayleigh_fraction,
 )
-from latticework.limits.images import Microscope, mean_images
 
 STEP = 0.02  # Å, of the finite differences
 # An F1 of 0.98 needs 98 % of the estimates within the matching radius, and errors of either kind
@@ -21,27 +21,37 @@ ATTAINABLE = 0.98
 LEAST_DETECTABILITY = 4.1
 
 
+class Microscope(Protocol):
+    """What makes mean images of what was simulated of structures, and how many electrons it has."""
+
+    def mean_images(self, simulated: np.ndarray, box: float, defocus: float) -> np.ndarray:
+        """Mean images (n, ny, nx), double precision, in a square box of side Å at a defocus, Å."""
+
+    def electrons(self, dose: float, box: float) -> float:
+        """Electrons per pixel and unit of the mean images, of a dose in e/Å²."""
+
+
 def columns_of(structure: Atoms) -> np.ndarray:
     """Number (atoms,) of what each atom belongs to: its column, or itself alone."""
     return structure.arrays.get("column", np.arange(len(structure)))
 
 
-def displaced_waves(
-    make_wave: Callable[[Atoms], np.ndarray], structure: Atoms, moved: Sequence[int]
+def displaced(
+    simulate: Callable[[Atoms], np.ndarray], structure: Atoms, moved: Sequence[int]
 ) -> np.ndarray:
-    """Exit waves (2·2·n, ny, nx) of a structure of which one atom or column at a time is moved.
+    """Simulations (2·2·n, …) of a structure of which one atom or column at a time is moved.
 
     In the order x−, x+, y−, y+ of each number in `moved`, by ∓0.02 Å.
     """
-    waves = []
+    made = []
     for number in moved:
         members = columns_of(structure) == number
         for axis in (0, 1):
             for step in (-STEP, STEP):
-                displaced = structure.copy()
-                displaced.positions[members, axis] += step
-                waves.append(make_wave(displaced))
-    return np.stack(waves)
+                moved_one = structure.copy()
+                moved_one.positions[members, axis] += step
+                made.append(simulate(moved_one))
+    return np.stack(made)
 
 
 def neighbourhood(structure: Atoms, count: int) -> np.ndarray:
@@ -54,7 +64,7 @@ def neighbourhood(structure: Atoms, count: int) -> np.ndarray:
 
 
 def position_bounds(
-    make_wave: Callable[[Atoms], np.ndarray],
+    simulate: Callable[[Atoms], np.ndarray],
     crystal: Atoms,
     neighbours: int,
     microscope: Microscope,
@@ -70,8 +80,8 @@ def position_bounds(
 
     Parameters
     ----------
-    make_wave
-        Exit wave (ny, nx) of a structure.
+    simulate
+        What is simulated of a structure: an exit wave (ny, nx), a scanning image.
     crystal
         In a square cell, such as `structures.references.reference_crystal`.
     neighbours
@@ -93,14 +103,14 @@ def position_bounds(
     box = crystal.cell.lengths()[0]
     moved = neighbourhood(crystal, neighbours)
     without = crystal[columns_of(crystal) != moved[0]]
-    waves = np.concatenate(
-        [[make_wave(crystal), make_wave(without)], displaced_waves(make_wave, crystal, moved)]
+    simulated = np.concatenate(
+        [[simulate(crystal), simulate(without)], displaced(simulate, crystal, moved)]
     )
     rows = []
     for value in defocus:
-        images = mean_images(waves, box, microscope, value, double=True)
-        mean, absent, displaced = images[0], images[1], images[2:]
-        derivatives = (displaced[1::2] - displaced[::2]) / (2 * STEP)
+        images = microscope.mean_images(simulated, box, value)
+        mean, absent, moved_images = images[0], images[1], images[2:]
+        derivatives = (moved_images[1::2] - moved_images[::2]) / (2 * STEP)
         for dose in doses:
             electrons = microscope.electrons(dose, box)
             bounds = joint_position_bounds(derivatives, mean, electrons)[0]

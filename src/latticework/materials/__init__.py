@@ -110,6 +110,42 @@ class Reference(Facts):
     )
 
 
+class Defects(Facts):
+    """What a defect of the crystal is, and what it is called: see `analysis.atoms.defects`."""
+
+    dopants: dict[str, int] = Field(
+        {},
+        description="Classes of foreign atoms, and the most bonds that one can have. What is "
+        "bonded together through them is one defect, such as Si2C5.",
+    )
+    sites: dict[str, str] = Field(
+        {},
+        description="Classes that are a defect where they are rare, such as a column that has lost "
+        "an atom, and the defect's name.",
+    )
+    missing: dict[str, str] = Field(
+        {}, description="Classes whose empty sites are looked for, and the defect's name."
+    )
+    lines: PositiveFloat | None = Field(
+        None,
+        description="Distance, Å, up to which equal defects of single sites belong to one line.",
+    )
+    ring: int | None = Field(
+        None, gt=2, description="Corners of the crystal's rings; other rings are defects."
+    )
+    distorted: float = Field(
+        15.0,
+        gt=0,
+        lt=90,
+        description="Standard deviation of the angles between the bonds of a dopant, degrees, "
+        "above which a defect counts as distorted (Ziatdinov 2018).",
+    )
+    strain: dict[float, PositiveFloat] = Field(
+        {},
+        description="Strain, %, and the projected bond, Å, of a dopant that it goes with.",
+    )
+
+
 class Material(Facts):
     """Facts about the specimen of a study."""
 
@@ -126,6 +162,7 @@ class Material(Facts):
         description="Range of distances to the nearest neighbour, Å."
     )
     bonds: Bonds | None = None
+    defects: Defects | None = None
     reflections: Reflections
     groups: list[Group] = [Group(name="all", title="atoms")]
     reference: Reference | None = None
@@ -145,6 +182,12 @@ class Material(Facts):
                 f"the last group, {self.groups[-1].name}, must have no rule: it takes all atoms "
                 "that are left"
             )
+        if self.defects is not None:
+            named = {*self.defects.dopants, *self.defects.sites, *self.defects.missing}
+            if self.bonds is None:
+                raise ValueError("defects are told by the bonds around them, which needs bonds")
+            if unknown := sorted(named - set(self.classes)):
+                raise ValueError(f"defects: {unknown} are no classes of {list(self.classes)}")
         if self.bonds is not None and isinstance(self.bonds.cutoff, dict) and self.classes:
             known = {f"{a}-{b}" for a, b in combinations_with_replacement(self.classes, 2)}
             known |= {f"{b}-{a}" for a, b in combinations_with_replacement(self.classes, 2)}

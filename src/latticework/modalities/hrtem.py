@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from latticework import names
 from latticework.config.modality import Modality
+from latticework.modalities import size_problems
 
 MODALITY = Modality(
     sections={
@@ -30,32 +30,30 @@ MODALITY = Modality(
         "evaluation": ("radius", "doses", "defocus", "cs", "focal_spread", "mtf", "border"),
         "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
     },
+    bounds="limits.images:bounds",
+    bounds_with={
+        "evaluation": ("radius", "doses", "defocus", "cs", "focal_spread", "mtf", "border"),
+        "imaging": ("sampling", "band_limit", "series"),
+    },
     tables=("bounds.csv", "real_images.csv"),
+    network_tables=("scores.csv", "drawn.csv"),
+    drawn="evaluation.drawn:evaluate_network",
+    refine="analysis.atoms.sheets.refinement:refine",
 )
 
 
 def problems(study: Any) -> Iterator[str]:
     """What in a study of micrographs does not fit together, one line each."""
-    tile, overlap, crop = study.inference.tile, study.inference.overlap, study.imaging.crop
     if study.material is None:
         yield "material: a study of micrographs needs one"
-    if overlap >= tile:
-        yield f"inference.overlap ({overlap}) must be less than inference.tile ({tile})"
-    for row, network in study.networks.items():
-        if network.network is None:
-            continue
-        module = names.load("networks", network.network["name"])
-        unit = module.multiple(module.Parameters.model_validate(study.parameters_of(row)))
-        for key, size in (("imaging.crop", crop), ("inference.tile", tile)):
-            if size % unit:
-                yield f"{key} ({size}) must be a multiple of {unit}, as networks.{row} pools"
+    yield from size_problems(study)
     limit = 0.5 / study.simulation.stored_sampling
     if study.imaging.band_limit > limit:
         yield (
             f"imaging.band_limit ({study.imaging.band_limit}) exceeds the Nyquist frequency of the "
             f"stored waves ({limit:.3g} 1/Å)"
         )
-    yield from _field(study, crop)
+    yield from _field(study, study.imaging.crop)
 
 
 def _field(study: Any, crop: int) -> Iterator[str]:

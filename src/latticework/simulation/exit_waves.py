@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from latticework.config.exit_waves import Simulation
 from latticework.shards import Array
-from latticework.structures import targets
+from latticework.structures import target_arrays
 
 
 def wave_maker(parameters: Mapping[str, Any], device: str = "cpu") -> Callable[[Atoms], np.ndarray]:
@@ -43,18 +43,8 @@ def simulate(
     make = wave_maker(parameters, device)
     waves = [make(atoms) for atoms in tqdm(structures, desc="exit waves", unit="wave")]
     box = np.array([atoms.cell.lengths()[1::-1] for atoms in structures])
-    found = [targets(atoms) for atoms in structures]
     arrays = {
         "wave": Array(np.stack(waves), "1", ("structure", "y", "x")),
         "sampling": Array(box / waves[0].shape, "Å", ("structure", "axis (y, x)")),
-        "positions": Array(
-            [t.positions for t in found],
-            "Å",
-            ("structure", "atom", "axis (x, y, z)"),
-            ragged=True,
-        ),
     }
-    for name in ("numbers", "classes"):
-        values = [getattr(t, name) for t in found]
-        arrays[name] = Array(values, "1", ("structure", "atom"), ragged=True)
-    return "exit_waves", arrays, {}
+    return "exit_waves", arrays | target_arrays(structures), {}

@@ -2,6 +2,7 @@
 
 import abtem
 import numpy as np
+from abtem.core.energy import energy2wavelength
 from ase import Atoms
 
 # FFTW, abTEM's default, times its algorithms and takes the fastest. Which one that is depends on
@@ -39,6 +40,16 @@ def blurred(potential: abtem.PotentialArray, sigma: float) -> abtem.PotentialArr
     )
 
 
+def focused(wave: np.ndarray, box: np.ndarray, energy: float, distance: float) -> np.ndarray:
+    """A wave (ny, nx), of a box with sides (y, x) in Å, as it is focused `distance` Å upstream.
+
+    Free space in reverse: exp(iπλ·distance·k²) on the spectrum.
+    """
+    ky, kx = (np.fft.fftfreq(n, side / n) for n, side in zip(wave.shape, box, strict=True))
+    phase = np.pi * energy2wavelength(energy) * distance * (ky[:, None] ** 2 + kx**2)
+    return np.fft.ifft2(np.fft.fft2(wave) * np.exp(1j * phase))
+
+
 def exit_wave(
     atoms: Atoms,
     *,
@@ -49,7 +60,10 @@ def exit_wave(
     thermal_sigma: float,
     device: str = "cpu",
 ) -> np.ndarray:
-    """Exit wave of a periodic structure for a plane wave of unit modulus.
+    """Exit wave of a periodic structure for a plane wave of unit modulus, in focus on the specimen.
+
+    The wave behind the structure, propagated back to the mean height of the specimen's atoms: a
+    defocus counts from the sheet, or from the middle of the particle, whatever lies behind it.
 
     Parameters
     ----------
@@ -86,5 +100,10 @@ def exit_wave(
             potential = potential.to_gpu()
     wave = abtem.PlaneWave(energy=energy, device=device).multislice(potential, lazy=False)
     array = np.asarray(wave.to_cpu().array).T
-    shape = [round(length / stored_sampling) for length in atoms.cell.lengths()[1::-1]]
-    return fourier_crop(array, (shape[0], shape[1])).astype(np.complex64)
+    sides = atoms.cell.lengths()
+    shape = [round(length / stored_sampling) for length in sides[1::-1]]
+    stored = fourier_crop(array, (shape[0], shape[1]))
+    seen = atoms.arrays.get("specimen", atoms.arrays.get("visible"))
+    heights = atoms.positions[slice(None) if seen is None else seen, 2]
+    distance = sides[2] - (heights.mean() if len(heights) else sides[2])
+    return focused(stored, sides[1::-1], energy, distance).astype(np.complex64)

@@ -3,10 +3,11 @@
 A generator is a file of this room that a configuration names. It makes `ase.Atoms` with the
 boolean array `visible`, which marks the atoms that a network is to find, and optionally the
 integer arrays `classes` (from 1 on) and `column` (atoms of one column are found together) and the
-boolean array `specimen` (atoms of the specimen itself, though perhaps covered).
+boolean array `specimen` (atoms of the specimen itself, though perhaps covered). The array
+`displacement` (n, 2) says how far an atom is from where it would be in an undisturbed structure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ase import Atoms
 from tqdm import tqdm
 
 from latticework.seeds import stream
-from latticework.shards import ShardError, atomic
+from latticework.shards import Array, ShardError, atomic
 
 
 def numbered(
@@ -78,9 +79,41 @@ def targets(atoms: Atoms) -> Targets:
     return _found_together(atoms[atoms.arrays["visible"]])
 
 
+def target_arrays(structures: Sequence[Atoms]) -> dict[str, Array]:
+    """The targets of structures as a shard holds them: `positions`, `numbers` and `classes`."""
+    found = [targets(atoms) for atoms in structures]
+    arrays = {
+        "positions": Array(
+            [t.positions for t in found],
+            "Å",
+            ("structure", "atom", "axis (x, y, z)"),
+            ragged=True,
+        ),
+    }
+    for name in ("numbers", "classes"):
+        values = [getattr(t, name) for t in found]
+        arrays[name] = Array(values, "1", ("structure", "atom"), ragged=True)
+    return arrays
+
+
 def specimen(atoms: Atoms) -> Targets:
     """All atoms, or columns, of the specimen, also those that something covers."""
     return _found_together(atoms[atoms.arrays.get("specimen", atoms.arrays["visible"])])
+
+
+def displacements(atoms: Atoms) -> np.ndarray | None:
+    """Displacements (n, 2) in Å of the `specimen`'s atoms or columns in the image plane.
+
+    From where they would be in the undisturbed structure, as its generator says in the array
+    `displacement`; None where it says nothing.
+    """
+    if "displacement" not in atoms.arrays:
+        return None
+    seen = atoms[atoms.arrays.get("specimen", atoms.arrays["visible"])]
+    if "column" not in seen.arrays:
+        return seen.arrays["displacement"]
+    _, first = np.unique(seen.arrays["column"], return_index=True)
+    return seen.arrays["displacement"][first]
 
 
 def _found_together(seen: Atoms) -> Targets:

@@ -3,30 +3,29 @@
 Lengths are in Å; the sheet is periodic in x and y.
 """
 
+import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from ase import Atoms
 from pydantic import AfterValidator, Field
-from scipy.spatial import cKDTree
 
 from latticework.config.base import Integers, Lengths, Section, ascending
 from latticework.materials import Material
 from latticework.seeds import stream
 from latticework.shards import Array
 from latticework.structures import numbered
-from latticework.structures.outlines import Outline, amorphous_patch, random_outline
-from latticework.structures.voronoi import (
-    crystal_seeds,
-    lloyd,
-    poisson_disc,
-    relax,
-    voronoi_network,
+from latticework.structures.amorphous import contaminate, covering_thickness
+from latticework.structures.displacements import choice, out_of_place, spread, waves
+from latticework.structures.sheets import (
+    area_outside,
+    material_of,
+    on_sheet,
+    sitting_on_bonds,
+    stages,
 )
 
-MARGIN = 2.0  # of empty space along the beam
 CURVE = 200  # points on a hole's outline
 # A construction is shown by the first structure, of so many, that has all steps.
 TRIED = 100
@@ -55,9 +54,29 @@ class Parameters(Section):
         Field(description="Uniform range of an exponent: 0.5 is a dome, 0 has vertical sides."),
     ] = (0.05, 0.5)
     contamination_margin: float = Field(
-        2.5, ge=0, lt=10, description="Atoms nearer than this to contamination are no labels, Å."
+        2.5, gt=0, lt=10, description="How far, in projection, contamination hides atoms, Å."
     )
-    disorder: float = Field(0.03, ge=0, lt=0.3, description="RMS random displacement per axis, Å.")
+    hidden_thickness: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="Atoms under more amorphous carbon than this are no labels, Å.",
+    )
+    film: float = Field(
+        0.0, ge=0, le=1, description="Probability of a continuous amorphous layer on the sheet."
+    )
+    film_thickness: Lengths = (0.0, 20.0)
+    under: float = Field(
+        0.0, ge=0, le=1, description="Probability that amorphous carbon is on the entrance side."
+    )
+    disorder: Lengths = (0.03, 0.03)  # RMS random displacement per axis, one draw a sheet
+    displacement_waves: Integers = (0, 0)
+    wave_amplitude: Lengths = (0.0, 0.15)
+    wavelength: Lengths = (7.0, 43.2)
+    displaced: float = Field(0.0, ge=0, le=1, description="Share of atoms that are out of place.")
+    displaced_by: Lengths = (0.1, 0.5)
+    vacancies: Integers = (0, 0)
+    adatoms: Integers = (0, 0)
 
 
 def make_shard(
@@ -84,76 +103,6 @@ def classes(parameters: Mapping[str, Any], material: Material) -> list[str]:
     return material.elements[:1]
 
 
-def material_of(material: Material) -> dict[str, Any]:
-    """What a sheet takes from its material. Raises ValueError for one without bonds."""
-    if material.bonds is None:
-        raise ValueError(f"a sheet needs the bond length of its material; {material.name} has none")
-    return {"element": material.elements[0], "bond": material.bonds.length}
-
-
-def prune(bonds: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Drop, until none is left, kept atoms with fewer than two kept neighbours."""
-    keep = keep.copy()
-    while True:
-        alive = bonds[keep[bonds].all(axis=1)]
-        dangling = keep & (np.bincount(alive.ravel(), minlength=len(keep)) < 2)
-        if not dangling.any():
-            return keep
-        keep &= ~dangling
-
-
-@dataclass(frozen=True)
-class Stages:
-    """A sheet on its way from seeds to holes (Madsen 2018, Fig. 4); lengths in Å, periodic.
-
-    `bonds` (3n/2, 2) join `vertices` (n, 2) of the Voronoi network as well as `positions` (n, 2),
-    the same atoms after relaxation; `keep` (n,) is False for atoms that `holes` removed.
-    """
-
-    seeds: np.ndarray
-    moved_seeds: np.ndarray
-    vertices: np.ndarray
-    bonds: np.ndarray
-    positions: np.ndarray
-    holes: list[Outline]
-    keep: np.ndarray
-
-
-def stages(
-    rng: np.random.Generator,
-    *,
-    bond: float,
-    box: float,
-    density: float,
-    seed_separation: float,
-    crystalline: float,
-    grains: tuple[int, int],
-    lloyd_steps: tuple[int, int],
-    holes: tuple[int, int],
-    hole_radius: tuple[float, float],
-) -> Stages:
-    """Seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes: see `graphene`."""
-    count = round(density * box**2 / 2)
-    # No draw where there is no choice.
-    if crystalline and rng.random() < crystalline:
-        number = int(rng.integers(grains[0], grains[1] + 1))
-        grown = crystal_seeds(rng, box, number, np.sqrt(3) * bond)
-        seeds = poisson_disc(rng, box, count, seed_separation, grown)
-    else:
-        seeds = poisson_disc(rng, box, count, seed_separation)
-    moved = lloyd(seeds, box, int(rng.integers(lloyd_steps[0], lloyd_steps[1] + 1)))
-    vertices, bonds = voronoi_network(moved, box)
-    positions = relax(vertices, bonds, box, bond)
-
-    outlines = [
-        random_outline(rng, box, hole_radius) for _ in range(rng.integers(holes[0], holes[1] + 1))
-    ]
-    keep = np.ones(len(positions), bool)
-    for outline in outlines:
-        keep &= outline.depth(positions, box) < 0
-    return Stages(seeds, moved, vertices, bonds, positions, outlines, prune(bonds, keep))
-
-
 def graphene(
     rng: np.random.Generator,
     *,
@@ -173,13 +122,26 @@ def graphene(
     contamination_density: float,
     contamination_profile: tuple[float, float],
     contamination_margin: float,
-    disorder: float,
+    hidden_thickness: float,
+    film: float,
+    film_thickness: tuple[float, float],
+    under: float,
+    disorder: tuple[float, float],
+    displacement_waves: tuple[int, int],
+    wave_amplitude: tuple[float, float],
+    wavelength: tuple[float, float],
+    displaced: float,
+    displaced_by: tuple[float, float],
+    vacancies: tuple[int, int],
+    adatoms: tuple[int, int],
 ) -> Atoms:
     """One quasi-random sheet (Madsen 2018, §3.1, Fig. 4).
 
-    Poisson-disc seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes. Patches of
-    amorphous carbon are added, which the paper does not have, so that the network learns to find
-    no atoms where a real sheet is covered.
+    Poisson-disc seeds → Lloyd's algorithm → Voronoi network → relaxed bonds → holes. Added to the
+    paper's are patches and layers of amorphous carbon, so that the network learns what can be
+    found on a sheet that is covered and what cannot, and displacements wide enough that a position
+    is read from the image rather than from the neighbours. Nothing is drawn where there is no
+    choice.
 
     Parameters
     ----------
@@ -204,18 +166,32 @@ def graphene(
         Atoms per Å³.
     contamination_profile
         Uniform range of the exponent of `amorphous_patch`: steep sides to domes.
-    contamination_margin
-        Å. A sheet atom is hidden where contaminating carbon lies nearer to it than this in
-        projection.
+    contamination_margin, hidden_thickness
+        Å. A sheet atom is hidden where amorphous carbon within the margin, in projection, is
+        thicker than `hidden_thickness`; with 0, where there is any.
+    film, film_thickness
+        Probability of a continuous amorphous layer, and its uniform range, Å.
+    under
+        Probability that a patch, or the layer, is on the entrance side of the sheet.
     disorder
-        Standard deviation of a random displacement of each atom per axis, in the plane and out
-        of it, Å: positions that no relaxed network has, so that the network cannot memorise them.
+        Uniform range of the standard deviation of a random displacement of each atom per axis, in
+        the plane and out of it, Å.
+    displacement_waves, wave_amplitude, wavelength
+        Number of plane waves of displacement in the plane, and uniform ranges in Å of each one's
+        amplitude and, as far as the period of the box allows, length.
+    displaced, displaced_by
+        Share of atoms that are out of place in the plane, and by how far, Å.
+    vacancies
+        Number of atoms that are missing.
+    adatoms
+        Number of carbon atoms on top of bonds, which are not of the sheet.
 
     Returns
     -------
     ase.Atoms
         With the boolean arrays `specimen` (an atom of the sheet) and `visible` (an atom of the
-        sheet that no contamination covers). `info["pristine_area"]` is the area outside holes, Å².
+        sheet that no contamination hides), and `displacement`. `info["pristine_area"]` is the area
+        outside holes, Å².
     """
     made = stages(
         rng,
@@ -229,45 +205,42 @@ def graphene(
         holes=holes,
         hole_radius=hole_radius,
     )
-    flat = np.pad(made.positions[made.keep], ((0, 0), (0, 1)))
-    flat += rng.normal(0, disorder, flat.shape)
+    undisturbed = made.positions[made.keep]
+    flat = np.pad(undisturbed, ((0, 0), (0, 1)))
+    lone = sitting_on_bonds(rng, made, choice(rng, adatoms), box)
+    flat += rng.normal(0, spread(rng, disorder), flat.shape)
+    flat[:, :2] += waves(rng, flat[:, :2], box, displacement_waves, wave_amplitude, wavelength)
+    if displaced:
+        flat[:, :2] += out_of_place(rng, len(flat), displaced, displaced_by)
+    displacement = flat[:, :2] - undisturbed
     flat[:, :2] %= box
+    if missing := choice(rng, vacancies):
+        lost = rng.choice(len(flat), missing, replace=False)
+        flat, displacement = np.delete(flat, lost, axis=0), np.delete(displacement, lost, axis=0)
 
-    patches = []
-    for _ in range(rng.integers(contamination[0], contamination[1] + 1)):
-        outline = random_outline(rng, box, contamination_radius)
-        thickness = rng.uniform(*contamination_thickness)
-        profile = rng.uniform(*contamination_profile)
-        patches.append(
-            amorphous_patch(rng, box, outline, thickness, contamination_density, profile)
-        )
-    dirt = np.concatenate([np.empty((0, 3)), *patches])
-    visible = np.ones(len(flat), bool)
-    if len(dirt):
-        nearest = cKDTree(dirt[:, :2], boxsize=box).query(flat[:, :2])[0]
-        visible = nearest >= contamination_margin
-    positions = np.concatenate([flat, dirt])
-    positions[:, 2] -= positions[:, 2].min() - MARGIN
-    atoms = Atoms(
-        # Contamination is carbon, whatever the sheet is made of.
-        [element] * len(flat) + ["C"] * len(dirt),
-        positions=positions,
-        cell=(box, box, positions[:, 2].max() + MARGIN),
-        pbc=(True, True, False),
+    dirt = contaminate(
+        rng,
+        box,
+        contamination=contamination,
+        contamination_radius=contamination_radius,
+        contamination_thickness=contamination_thickness,
+        contamination_density=contamination_density,
+        contamination_profile=contamination_profile,
+        film=film,
+        film_thickness=film_thickness,
+        under=under,
     )
+    over = covering_thickness(flat, dirt, box, contamination_margin, contamination_density)
+    visible = over <= hidden_thickness
+    dirt = np.concatenate([dirt, lone])
+    atoms = on_sheet(flat, dirt, box)
+    # Contamination is carbon, whatever the sheet is made of.
+    atoms.symbols[: len(flat)] = element
     atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
     atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    atoms.new_array("displacement", np.concatenate([displacement, np.zeros((len(dirt), 2))]))
     atoms.info["pristine_area"] = area_outside(made.holes, box)
     return atoms
-
-
-def area_outside(holes: list[Outline], box: float) -> float:
-    """Area of a box outside of holes, Å²."""
-    grid = np.stack(np.meshgrid(*2 * [np.arange(0.25, box, 0.5)]), axis=-1).reshape(-1, 2)
-    in_hole = np.zeros(len(grid), bool)
-    for outline in holes:
-        in_hole |= outline.depth(grid, box) > 0
-    return float((~in_hole).mean() * box**2)
 
 
 def construction(
@@ -282,7 +255,7 @@ def construction(
     """
     given = Parameters.model_validate(dict(parameters) | {"crystalline": 0.0}).model_dump()
     facts = material_of(material)
-    early = {k: v for k, v in given.items() if "contamination" not in k and k != "disorder"}
+    early = {name: given[name] for name in inspect.signature(stages).parameters if name in given}
     for index in range(TRIED):
         name = (seed, f"{study}/train", index)
         made = stages(stream(*name), bond=facts["bond"], **early)

@@ -14,12 +14,15 @@ from scipy.spatial import cKDTree
 from latticework.config.base import Lengths, Positive, Section, ascending
 from latticework.materials import Material
 from latticework.structures import numbered
+from latticework.structures.amorphous import amorphous_layer
+from latticework.structures.displacements import spread
 from latticework.structures.fcc import MARGIN, columns, cut, oriented, roughen, shortened
 from latticework.structures.orientations import about
 from latticework.structures.supports import ceria
 
 # Atoms of a support are no nearer to the particle than this.
 CONTACT = 2.6
+FILM_DENSITY = 0.075  # of amorphous carbon, atoms per Å³: 1.5 g/cm³
 
 ZoneAxis = Literal["100", "110", "111"]
 Ratios = Annotated[
@@ -52,14 +55,16 @@ class Parameters(Section):
     classes: Literal["column", "height"] = Field(
         "column", description="Class of a column: the element, or its number of atoms."
     )
-    disorder: float = Field(
-        0.05, ge=0, lt=0.3, description="RMS random displacement of a column per axis, Å."
-    )
+    disorder: Lengths = (0.05, 0.05)  # RMS random displacement of a column per axis
     support: float = Field(0.0, ge=0, le=1, description="Probability of a CeO2 crystal.")
     support_thickness: Lengths = (5.0, 40.0)
     support_overlap: tuple[float, float] = Field(
         (-12.0, 34.0), description="Range of the support's reach beyond the centre, Å."
     )
+    film: float = Field(
+        0.0, ge=0, le=1, description="Probability of amorphous carbon under or over the particle."
+    )
+    film_thickness: Lengths = (0.0, 50.0)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Parameters":
@@ -109,6 +114,15 @@ def classes(parameters: Mapping[str, Any], material: Material) -> list[str]:
     return material.elements[:1]
 
 
+def beside(others: Atoms, particle: Atoms) -> Atoms:
+    """Atoms that are not of the particle, with the arrays that its atoms have."""
+    arrays = {"column": -1, "classes": 0, "visible": 0, "specimen": 0, "displacement": 0}
+    for name, value in arrays.items():
+        of = particle.arrays[name]
+        others.new_array(name, np.full((len(others), *of.shape[1:]), value, of.dtype))
+    return others
+
+
 def nanoparticle(
     rng: np.random.Generator,
     *,
@@ -126,10 +140,12 @@ def nanoparticle(
     aligned: float,
     tallest: int,
     classes: str,
-    disorder: float,
+    disorder: tuple[float, float],
     support: float,
     support_thickness: tuple[float, float],
     support_overlap: tuple[float, float],
+    film: float,
+    film_thickness: tuple[float, float],
 ) -> Atoms:
     """One particle near a zone axis (Madsen 2018, §4.1).
 
@@ -163,11 +179,15 @@ def nanoparticle(
     classes
         "column": every column is of class 1; "height": its class is its number of atoms.
     disorder
-        Standard deviation of a random displacement of each column in the image, Å.
+        Uniform range of the standard deviation of a random displacement of each column in the
+        image, Å.
     support
         Probability of a CeO2 crystal.
     support_thickness, support_overlap
         Its thickness along the beam and how far it reaches beyond the particle's centre, Å.
+    film, film_thickness
+        Probability of a film of amorphous carbon all over the box, on either side of the particle
+        and its support, and its uniform range, Å.
 
     Returns
     -------
@@ -189,16 +209,18 @@ def nanoparticle(
 
     positions = oriented(sites, family, lattice_constant)
     positions -= positions.mean(axis=0)
-    positions[:, :2] += rng.normal(0, disorder, (len(counts), 2))[column]
+    shift = np.zeros_like(positions)
+    shift[:, :2] = rng.normal(0, spread(rng, disorder), (len(counts), 2))[column]
     degrees, direction = rng.uniform(*tilt), rng.uniform(0, 2 * np.pi)
     # No draw where there is no choice.
     if aligned and rng.random() < aligned:
         degrees = 0.0
     turn = about(np.array([0, 0, 1.0]), rng.uniform(0, 2 * np.pi))
     lean = about(np.array([np.cos(direction), np.sin(direction), 0]), np.deg2rad(degrees))
-    positions = positions @ turn.T @ lean.T
+    positions = (positions + shift) @ turn.T @ lean.T
     particle = Atoms([element] * len(positions), positions=positions)
     particle.new_array("column", column)
+    particle.new_array("displacement", (shift @ turn.T @ lean.T)[:, :2])
     particle.new_array("classes", counts[column] if classes == "height" else np.ones_like(column))
     particle.new_array("visible", np.ones(len(particle), bool))
     particle.new_array("specimen", np.ones(len(particle), bool))
@@ -207,10 +229,13 @@ def nanoparticle(
         base = ceria(rng, box, support_thickness, support_overlap)
         # The particle lies on the support, in it, or under it.
         base.positions[:, 2] += rng.uniform(-1, 1) * np.ptp(positions[:, 2]) / 2
-        base = base[cKDTree(positions).query(base.positions)[0] > CONTACT]
-        for name, value in (("column", -1), ("classes", 0), ("visible", 0), ("specimen", 0)):
-            base.new_array(name, np.full(len(base), value, particle.arrays[name].dtype))
-        particle += base
+        particle += beside(base[cKDTree(positions).query(base.positions)[0] > CONTACT], particle)
+    if film and rng.random() < film:
+        layer = amorphous_layer(rng, box, rng.uniform(*film_thickness), FILM_DENSITY)
+        layer = layer * (1, 1, rng.choice([-1, 1])) - (box / 2, box / 2, 0)
+        heights = particle.positions[:, 2]
+        layer[:, 2] += heights.max() if layer[:, 2].sum() > 0 else heights.min()
+        particle += beside(Atoms(["C"] * len(layer), positions=layer), particle)
     particle.positions[:, :2] += box / 2
     particle.positions[:, 2] += MARGIN - particle.positions[:, 2].min()
     particle.cell = np.diag([box, box, particle.positions[:, 2].max() + MARGIN])

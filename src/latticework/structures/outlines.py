@@ -7,11 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latticework.structures.thinning import hard_core
-
-HARD_CORE = 1.3  # between atoms of an amorphous patch
-CLEARANCE = 2.5  # of a patch above the sheet
-
 
 @dataclass(frozen=True)
 class Outline:
@@ -48,29 +43,3 @@ def random_outline(rng: np.random.Generator, box: float, radius: tuple[float, fl
         amplitudes=rng.normal(0, 0.12, 4),
         phases=rng.uniform(0, 2 * np.pi, 4),
     )
-
-
-def amorphous_patch(
-    rng: np.random.Generator,
-    box: float,
-    outline: Outline,
-    thickness: float,
-    density: float,
-    profile: float,
-) -> np.ndarray:
-    """Random atoms (n, 3) over an outline, z from 2.5 Å, thickest in the middle.
-
-    The patch is thickness · depth^profile high: a dome with a profile of 0.5, steep-sided with one
-    near 0. Random sequential addition with a hard core of 1.3 Å; `density` in atoms per Å³.
-    """
-    side = 2 * outline.radius * (1 + 2 * np.abs(outline.amplitudes).sum())
-    # Random sequential addition loses darts to the hard core: about a third at these densities.
-    count = rng.poisson(1.5 * density * side**2 * thickness)
-    darts = rng.uniform(-0.5, 0.5, (count, 3)) * (side, side, 0)
-    darts[:, :2] += outline.centre
-    darts[:, 2] = rng.uniform(0, thickness, count)
-    depth = np.clip(outline.depth(darts[:, :2], box), 0, 1)
-    darts = darts[(depth > 0) & (darts[:, 2] < thickness * depth**profile)]
-    patch = darts[hard_core(darts, HARD_CORE)] + (0, 0, CLEARANCE)
-    patch[:, :2] %= box
-    return patch

@@ -115,22 +115,30 @@ def voronoi_network(points: np.ndarray, box: float) -> tuple[np.ndarray, np.ndar
     return centroid[inside], np.array(list(edges.values()))
 
 
-def relax(positions: np.ndarray, bonds: np.ndarray, box: float, bond: float) -> np.ndarray:
+def relax(
+    positions: np.ndarray, bonds: np.ndarray, box: float, bond: float | np.ndarray
+) -> np.ndarray:
     """Relax atoms (n, 2) on their bond graph: springs on bonds and on second neighbours.
 
-    With the bond length b the energy is Σ (r − b)² over the bonds plus `ANGLE_STIFFNESS`
-    Σ (r − √3 b)² over pairs with a common neighbour (bonds at 120°), minimised by L-BFGS in the
-    fixed box.
+    With the bond length b, one for all or one for each of the bonds (m, 2), the energy is
+    Σ (r − b)² over the bonds plus `ANGLE_STIFFNESS` Σ (r − √3 b)² over pairs with a common
+    neighbour (bonds at 120°; b is the mean of the two), minimised by L-BFGS in the fixed box.
     """
-    neighbours: list[list[int]] = [[] for _ in positions]
-    for a, b in bonds:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    second = np.array(
-        [(ring[i], ring[j]) for ring in neighbours for i in range(len(ring)) for j in range(i)]
-    )
+    lengths = np.broadcast_to(np.asarray(bond, dtype=float), len(bonds))
+    neighbours: list[list[tuple[int, float]]] = [[] for _ in positions]
+    for (a, b), length in zip(bonds, lengths, strict=True):
+        neighbours[a].append((b, length))
+        neighbours[b].append((a, length))
+    corners = [
+        (ring[i][0], ring[j][0], 0.5 * (ring[i][1] + ring[j][1]))
+        for ring in neighbours
+        for i in range(len(ring))
+        for j in range(i)
+    ]
+    second = np.array([corner[:2] for corner in corners])
+    between = np.array([corner[2] for corner in corners])
     pairs = np.concatenate([bonds, second])
-    rest = np.concatenate([np.full(len(bonds), bond), np.full(len(second), np.sqrt(3) * bond)])
+    rest = np.concatenate([lengths, np.sqrt(3) * between])
     weight = np.concatenate([np.ones(len(bonds)), np.full(len(second), ANGLE_STIFFNESS)])
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,0 +1,88 @@
+"""How refined positions follow displacements of a sheet that are known, beside the network's.
+
+    python scripts/tools/refinement_response.py [--conditions random:0.1 one:0.4 wave:0.1:8] \
+        [--defocus -60 60] [--doses 1e4 1e5] [-o response.csv]
+
+Images of a displaced sheet of graphene by multislice, read with the published network of the study
+and refined. A row for each estimator: the network, the likelihood, the posterior.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from latticework import materials
+from latticework.analysis.atoms.refining import refinement_of
+from latticework.analysis.atoms.table import read_map
+from latticework.cli import published
+from latticework.config.inference import Images
+from latticework.evaluation.response import answers, displaced, image_of, response
+from latticework.inference.class_maps import predict, working_sampling
+from latticework.learning import weights
+from latticework.simulation.exit_waves import wave_maker
+from latticework.structures.references import reference_crystal
+
+CS, SPREAD, MTF, BORDER, REPEATS = -1.15e5, 28.0, (0.0, 0.49, 2.34), 4.0, 2
+
+
+def rows(network, card, condition: str, defocus: float, dose: float, seed: int):
+    """Rows of the three estimators for one image."""
+    kind, size, *length = condition.split(":")
+    material = materials.load(card["material"])
+    crystal = reference_crystal(material) * (REPEATS, REPEATS, 1)
+    rng = np.random.default_rng(seed)
+    sheet = displaced(crystal, kind, float(size), rng, *map(float, length))
+    # Finer than the network's training: these waves are converged.
+    simulate = wave_maker(card["simulation"] | {"sampling": 0.08, "slice_thickness": 1.0})
+    image, step = image_of(
+        sheet, crystal, simulate, energy=card["energy"], defocus=defocus, cs=CS,
+        focal_spread=SPREAD, mtf=MTF, sampling=working_sampling(card), dose=dose,
+        band_limit=card["imaging"]["band_limit"], seed=seed,
+    )  # fmt: skip
+    maps, pixel = predict(
+        network, card, image[None], step, tile=512, overlap=64, symmetries=1, device="cpu"
+    )
+    epsilon = Images.model_fields["epsilon"].default
+    table, _ = read_map(
+        maps, pixel, image.shape, step, card, material, epsilon=epsilon, threshold=0.5
+    )
+    start = time.process_time()
+    found = refinement_of(card)(image, table, step, card, material, progress=False)
+    seconds = time.process_time() - start
+    for name, (places, sigma) in answers(found.atoms).items():
+        yield {
+            "condition": condition, "defocus": defocus, "dose": dose, "seed": seed,
+            "estimator": name, **response(places, sigma, sheet, BORDER), "seconds": seconds,
+            "fitted_defocus": found.parameters["defocus_angstrom"][0],
+            "warnings": "; ".join(found.warnings),
+        }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--study", default="graphene")
+    parser.add_argument("--conditions", nargs="+", default=["random:0.1", "one:0.4", "wave:0.1:8"])
+    parser.add_argument("--defocus", nargs="+", type=float, default=[-60.0, 60.0])
+    parser.add_argument("--doses", nargs="+", type=float, default=[1e4, 1e5])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("-o", "--output", default="response.csv")
+    arguments = parser.parse_args()
+    network, card = weights.load(published.weights(arguments.study))
+    cases = [
+        (condition, defocus, dose, seed)
+        for condition in arguments.conditions
+        for defocus in arguments.defocus
+        for dose in arguments.doses
+        for seed in range(arguments.seeds)
+    ]
+    found = [row for case in tqdm(cases, unit="image") for row in rows(network, card, *case)]
+    table = pd.DataFrame(found)
+    table.to_csv(arguments.output, index=False)
+    print(table.drop(columns=["seed", "warnings"]).round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

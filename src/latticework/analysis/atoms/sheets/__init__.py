@@ -1,0 +1,1 @@
+"""Refinement of sheets, which are thin enough to be phase objects: see `refinement`."""

@@ -1,0 +1,154 @@
+"""Refinement of a sheet's atoms: a likelihood fit of the image, started from a network's answer.
+
+The microscope is first fitted on the part of the image with most atoms, from several starts. Then
+the image is fitted tile by tile, positions and microscope together. Nothing need be known
+beforehand but the beam's energy and the ranges of microscopes of the network's training; the
+noise's spectrum and with it the camera's transfer are estimated from what the fit leaves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from latticework.analysis.atoms.refined import Refined
+from latticework.analysis.atoms.sheets.fields import (
+    Field,
+    Picture,
+    coverage,
+    field,
+    known_of_microscope,
+    tiles,
+)
+from latticework.analysis.atoms.sheets.fit import (
+    filtered_residual,
+    fit,
+    settled,
+    state_at,
+)
+from latticework.analysis.atoms.sheets.microscope import (
+    Fitted,
+    first_fit,
+    first_spectrum,
+    new_spectrum,
+    sharpened,
+)
+from latticework.analysis.atoms.sheets.model import in_units
+from latticework.analysis.atoms.sheets.noise import in_local_units
+from latticework.analysis.atoms.sheets.table import assembled, at_pixel, network_table
+from latticework.inference.resampling import resample
+from latticework.materials import Material
+
+PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
+PIXEL = 0.25  # Å, otherwise
+FEWEST_ATOMS = 12
+MISFIT = 1.5  # local χ² above which the model does not explain the image
+MISFIT_WINDOW = 3.0  # Å
+# How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
+VARIATION = (20.0, 5e3, 2e6, 10.0, 10.0, 30.0, 30.0, 30.0, 30.0, 2.0, 0.01, 0.1)
+
+
+def refine(
+    image: np.ndarray,
+    atoms: pd.DataFrame,
+    sampling: float,
+    card: Mapping[str, Any],
+    material: Material,
+    *,
+    progress: bool,
+) -> Refined:
+    """Refine the atoms of a sheet: see `analysis.atoms.refined.Refined`.
+
+    Parameters are those of `sheets.model.MICROSCOPE` with their units, the dose in e/Å² if every
+    electron counts (dose_per_angstrom2), and the widths of the posterior's prior. Raises ValueError
+    for a material that is no sheet, an image that
+    holds no intensities, or a class that is no chemical formula.
+    """
+    if material.reference is not None and material.reference.layers > 1:
+        raise ValueError(
+            f"{material.name} is no sheet: only what is one or two atoms thick is fitted here"
+        )
+    picture = picture_of(image, atoms, sampling, card, material)
+    if len(picture.positions) < FEWEST_ATOMS:
+        few = f"{len(atoms)} atoms are too few to fit a microscope to: nothing was refined"
+        nothing = np.full(image.shape, np.nan)
+        return Refined(network_table(atoms), nothing, nothing, {}, [few])
+    trust = coverage(picture)
+    spectrum = first_spectrum(picture, trust)
+    first, spectrum, warnings = first_fit(picture, trust, spectrum, card)
+    parts = list(tiles(picture.image.shape, picture.sampling))
+    around = picture
+    if len(parts) > 1:
+        # The first part's microscope is what the tiles' differ from, but for a tilted sheet little.
+        precision = in_units(VARIATION) ** -2.0
+        around = replace(picture, usual=first.solution.state.optics, precision=precision)
+    fitted: list[Fitted] = []
+    for part in tqdm(parts, "refine", unit="tile", disable=not progress):
+        tile = field(around, trust, spectrum, *part)
+        if not (tile.core.any() and tile.problem.weights.any()):
+            continue
+        one = fitted_tile(tile, first.solution.state.optics)
+        if not fitted:
+            spectrum = new_spectrum(one.field, one.solution, spectrum)
+        fitted.append(one)
+    found = assembled(atoms, picture, fitted, material, spectrum, warnings)
+    return at_pixel(found, image.shape, sampling, picture.sampling)
+
+
+def picture_of(
+    image: np.ndarray,
+    atoms: pd.DataFrame,
+    sampling: float,
+    card: Mapping[str, Any],
+    material: Material,
+) -> Picture:
+    """The image at the pixel of the fit, in units of its local mean, and what is known of it."""
+    step = sampling if PIXELS[0] <= sampling <= PIXELS[1] else PIXEL
+    scaled = np.asarray(image, dtype=float) / max(float(np.mean(np.abs(image))), 1e-30)
+    scaled = scaled if step == sampling else resample(scaled, sampling, step).astype(float)
+    symbols = tuple(card["classes"])
+    usual, precision, free = known_of_microscope(card["imaging"])
+    return Picture(
+        in_local_units(scaled, step),
+        step,
+        atoms[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float),
+        np.array([symbols.index(name) for name in atoms["class"]], dtype=int),
+        symbols,
+        card["energy"],
+        card["simulation"]["thermal_sigma"],
+        usual,
+        precision,
+        free,
+    )
+
+
+def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
+    """A tile and its solution, from a microscope that is nearly the right one.
+
+    Pixels count less where the model leaves much more than the noise: contamination, mostly.
+    """
+    held = replace(tile.problem, free=tile.problem.free[:0])
+    solution = fit(held, state_at(held, held.origin, optics), steps=3)
+    residual = filtered_residual(held, solution.state.positions, solution.state.optics).numpy()
+    trusted = explained(residual, held.weights.numpy(), held.grid.sampling)
+    counted = tile.problem.weights.numpy() > 0
+    problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
+    tile = replace(tile, problem=problem)
+    share = float((trusted[counted] == 1).mean())
+    return Fitted(tile, settled(problem, sharpened(tile, solution)), share)
+
+
+def explained(residual: np.ndarray, weights: np.ndarray, sampling: float) -> np.ndarray:
+    """How much each pixel (ny, nx) counts, 0 to 1: as little as the model explains around it."""
+    width = MISFIT_WINDOW / sampling
+    counted = weights > 0
+    near = gaussian_filter(counted.astype(float), width)
+    local = gaussian_filter(counted * residual**2, width) / np.maximum(near, 1e-6)
+    usual = np.median(local[counted]) if counted.any() else 1.0
+    ratio = local / max(usual, 1e-30)
+    return np.where(ratio > MISFIT, 1 / np.maximum(ratio, 1e-6), 1.0)
