@@ -8,7 +8,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 .PHONY: help setup demo test py4dstem lint format clean
 
 help:
-	@echo "make demo    from nothing to atoms on a real micrograph (minutes; results/tiny)"
+	@echo "make demo    real micrographs and patterns, read with the published weights (minutes)"
 	@echo "make test    unit and physics tests, dry runs of all configs, the tiny workflow"
 	@echo "make py4dstem  py4DSTEM in .venv-py4dstem, for its tests and benchmark (1 GB)"
 	@echo "make lint    ruff, snakefmt, snakemake --lint"
@@ -24,13 +24,19 @@ $(READY): constraints.txt pyproject.toml
 	$(RUN) pip install --quiet --no-deps quantem==0.1.10
 	@touch $(READY)
 
+DEMO := --configfile config/laptop.yaml config/published.yaml config/demo.yaml
+
 demo: setup
-	$(RUN) snakemake --cores $(CORES) --configfile config/tiny.yaml --quiet progress
-	$(RUN) snakemake --cores 1 --configfile config/tiny.yaml --quiet all --report results/tiny/report.html
+	@$(RUN) python scripts/tools/quietly.py --label "demo  " --log logs/demo.log -- \
+		snakemake --cores $(CORES) $(DEMO)
+	@$(RUN) python scripts/tools/quietly.py --label "report" --log logs/demo-report.log -- \
+		snakemake --cores 1 $(DEMO) --report results/demo/report.html
+	@$(RUN) python scripts/tools/front_page.py results/demo
 	@echo
-	@echo "Atoms in a real micrograph: results/tiny/figures/graphene/graphene_dtu_hole/probability.png"
-	@echo "All figures:                results/tiny/figures/"
-	@echo "Report, for a browser:      results/tiny/report.html"
+	@echo "Open this in a browser:  results/demo/index.html"
+	@echo "The whole report:        results/demo/report.html"
+	@echo "All figures:             results/demo/figures/"
+	@echo "Your own micrograph:     latticework predict FILE --study graphene -o atoms.csv"
 
 test: setup lint
 	$(RUN) python -m pytest

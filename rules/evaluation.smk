@@ -105,7 +105,7 @@ use rule _evaluation as bounds with:
         runtime=minutes(20),
     params:
         name="bounds",
-        code=code_of("evaluation/bounds.py", "bounds", "material"),
+        code=code_of("evaluation/bounds.py", "bounds", "method", "material"),
         function=function("bounds"),
         material=material,
         simulation=leaf("simulation"),

@@ -19,7 +19,7 @@ rule simulate:
         runtime=minutes(15),
         gpu=0,
     params:
-        code=code_of("simulation/simulate.py", "simulate"),
+        code=code_of("simulation/simulate.py", "simulate", "method"),
         function=function("simulate"),
         parameters=leaf("simulation"),
         classes=classes,

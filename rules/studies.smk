@@ -27,9 +27,8 @@ def leaves(section, *keys):
 
 def used_with(section, role="evaluate"):
     """The leaves of a section on which a role of the modality depends."""
-    return lambda wildcards: leaves(
-        section, *getattr(study_of(wildcards).kind, f"{role}_with")[section]
-    )(wildcards)
+    keys = lambda wildcards: getattr(study_of(wildcards).kind, f"{role}_with")[section]
+    return lambda wildcards: leaves(section, *keys(wildcards))(wildcards)
 
 
 def material(wildcards):

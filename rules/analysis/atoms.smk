@@ -50,3 +50,23 @@ use rule atoms as bonds with:
         threshold=None,
     message:
         "Measure bonds, rings and strain of {wildcards.dataset}"
+
+
+use rule atoms as defects with:
+    input:
+        candidates="<results>/analysis/{dataset}/{study}/candidates.csv",
+        dataset="<shared>/datasets/{dataset}.h5",
+    output:
+        defects="<results>/analysis/{dataset}/{study}/defects.csv",
+        quality="<results>/analysis/{dataset}/{study}/quality.csv",
+        regions="<results>/analysis/{dataset}/{study}/suspect_regions.csv",
+    log:
+        "logs/<results>/analysis/{dataset}/{study}/defects.log",
+    benchmark:
+        "benchmarks/<results>/defects/{dataset}/{study}.tsv"
+    params:
+        name="defects",
+        code=code_of("analysis/defects.py", "material"),
+        epsilon=None,
+    message:
+        "Name the defects of {wildcards.dataset}"

@@ -11,7 +11,7 @@ from latticework import materials
 from latticework.imaging.optics import transfer_function, wavelength
 from latticework.imaging.waves import LENS, exit_intensity, fixed_microscope, wave_bank
 from latticework.limits.fisher import joint_position_bounds
-from latticework.limits.positions import STEP, columns_of, displaced_waves
+from latticework.limits.positions import STEP, columns_of, displaced
 from latticework.seeds import stream
 from latticework.simulation.multislice import exit_wave
 from latticework.structures import targets
@@ -106,7 +106,7 @@ def test_reversed_contrast_tells_as_much_of_a_column_s_place(along_111):
     atoms, wave, columns, _ = along_111
     middle = cKDTree(columns).query(columns.mean(axis=0))[1]
     near = cKDTree(columns).query(columns[middle], k=7)[1]
-    waves = displaced_waves(wave_of, atoms, np.unique(columns_of(atoms))[near])
+    waves = displaced(wave_of, atoms, np.unique(columns_of(atoms))[near])
     bounds = {}
     for defocus in (-140, -120, -60, -20):
         shown = images([wave, *waves], defocus)

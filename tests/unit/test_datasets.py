@@ -1,6 +1,7 @@
 """Real data: the registry, fetching and reading."""
 
 import hashlib
+import os
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,10 +15,11 @@ import yaml
 from imageio.v3 import imwrite
 from rsciio import hspy
 
-from latticework.config.parse import load
+from latticework.config.parse import ConfigError, check_files, load
 from latticework.datasets.fetch import ChecksumError, FetchError, available, fetch, sha256_of
 from latticework.datasets.read import PictureError, read_picture, to_angstrom
 from latticework.datasets.registry import Dataset, RegistryError, check, load_registry
+from latticework.datasets.units import reciprocal_angstrom, to_milliradian
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 REGISTRY = CONFIG.with_name("datasets.yaml")
@@ -406,10 +408,68 @@ def test_movies(tmp_path):
         (1.0, "", None),
         (1.0, None, None),
         (1.0, "px", None),
+        (0.12, "\\u00C5", 0.12),
+        (0.12, "angstroms", 0.12),
+        (0.012, "nanometers", 0.12),
     ],
 )
 def test_units(value, unit, angstrom):
     assert to_angstrom(value, unit) == (None if angstrom is None else pytest.approx(angstrom))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["1/nm", "1 / nm", "nm^-1", "nm-1", "nm⁻¹", "$nm^{-1}$", "k_nm^-1", "1/(nm)", "nm**-1", "k_nm"],
+)
+def test_reciprocal_units_as_people_write_them(unit):
+    assert reciprocal_angstrom(0.434, unit) == pytest.approx(0.0434)
+    assert to_angstrom(0.434, unit) is None
+    inverse = unit.replace("nm", "Å")
+    assert reciprocal_angstrom(0.0434, inverse) == pytest.approx(0.0434)
+
+
+def test_what_is_no_reciprocal_length():
+    for unit in ("nm", "px", "", None, "mrad", "1/s"):
+        assert reciprocal_angstrom(1.0, unit) is None
+    assert to_milliradian(1e-3, "rad") == to_milliradian(1.0, "mrad") == pytest.approx(1.0)
+
+
+def test_intensities_of_any_size(tmp_path):
+    """They are scaled where single precision would lose them, and it is said."""
+    for factor, offset in ((1e300, 0), (1e-300, 0), (1, 1e9), (1e34, 0)):
+        np.save(tmp_path / "a.npy", PICTURE.astype(float) * factor + offset)
+        picture = read_picture(tmp_path / "a.npy")
+        expected = (PICTURE - PICTURE.min()) / np.ptp(PICTURE) * 1000
+        np.testing.assert_allclose(picture.image[0], expected, atol=0.1)
+        assert "were scaled" in picture.notes[0]
+    np.save(tmp_path / "a.npy", PICTURE.astype(float) - 100)
+    assert read_picture(tmp_path / "a.npy").notes == ()
+
+
+def test_what_a_path_is_that_is_no_file(tmp_path):
+    (tmp_path / "folder.tif").mkdir()
+    os.mkfifo(tmp_path / "pipe.tif")
+    (tmp_path / "loop.tif").symlink_to(tmp_path / "loop.tif")
+    (tmp_path / "zero.tif").symlink_to("/dev/zero")
+    said = {"folder": "is a folder", "pipe": "is a pipe", "loop": "cannot be opened"}
+    for name, words in (said | {"zero": "is a device"}).items():
+        with pytest.raises(PictureError, match=words):
+            read_picture(tmp_path / f"{name}.tif")
+
+
+def test_content_goes_before_the_ending(tmp_path):
+    tifffile.imwrite(tmp_path / "picture.dm4", PICTURE)
+    imwrite(tmp_path / "a.png", PICTURE)
+    (tmp_path / "a.png").rename(tmp_path / "a.tif")
+    for name in ("picture.dm4", "a.tif"):
+        np.testing.assert_array_equal(read_picture(tmp_path / name).image[0], PICTURE)
+
+
+def test_a_frame_that_its_header_makes_huge_is_refused_at_once(tmp_path):
+    path = tmp_path / "huge.tif"
+    tifffile.memmap(path, shape=(20_000, 20_000), dtype=np.uint8).flush()
+    with pytest.raises(PictureError, match="20000 × 20000 px"):
+        read_picture(path)
 
 
 def test_pixel_sizes_that_are_none(tmp_path):
@@ -504,9 +564,13 @@ def test_missing_unknown_and_foreign_files(tmp_path):
     with pytest.raises(PictureError, match="cannot be read"):
         read_picture(tmp_path / "a.dm4")
     with h5py.File(tmp_path / "a.hdf5", "w") as file:
-        file["x"] = PICTURE
-    with pytest.raises(PictureError, match="cannot be read"):
+        file["x"], file["y"] = PICTURE, PICTURE.T
+    with pytest.raises(PictureError, match=r"choose one by a\.hdf5::NAME; there are x .*, y"):
         read_picture(tmp_path / "a.hdf5")
+    picture = read_picture(tmp_path / "a.hdf5::y")
+    np.testing.assert_array_equal(picture.image[0], PICTURE.T)
+    with pytest.raises(PictureError, match="no array of numbers 'z'; there are x, y"):
+        read_picture(tmp_path / "a.hdf5::z")
 
 
 @pytest.mark.parametrize(
@@ -531,3 +595,29 @@ def test_real_files(mirror, name, shape, sampling):
 def test_real_four_dimensional_files_are_refused(mirror, name):
     with pytest.raises(PictureError, match="4-D"):
         read_picture(mirror / "diffraction" / name)
+
+
+def test_an_address_with_a_query_and_names_that_are_none():
+    address = "https://zenodo.org/records/1/files/a%20b.tif?download=1"
+    dataset = Dataset(**entry(path=None, url=address, sha256=SHA))
+    assert dataset.checksums == {"a b.tif": SHA}
+    assert dataset.address == address
+    for wrong in (
+        {"url": "https://x.org/..", "sha256": SHA},
+        {"url": "https://x.org", "sha256": SHA},
+    ):
+        with pytest.raises(ValueError, match="no file's name"):
+            Dataset(**entry(path=None, url=url, sha256=SHA))
+    with pytest.raises(ValueError, match="another name"):
+        Dataset(**entry(path=None, url="https://x.org/a", files={"SKIPPED": SHA}))
+
+
+def test_a_key_that_is_there_twice(tmp_path):
+    path = tmp_path / "datasets.yaml"
+    path.write_text("mine: {title: a}\nyours: {title: b}\nmine: {title: c}\n")
+    with pytest.raises(RegistryError, match="'mine' is there twice, in lines 1 and 3"):
+        load_registry(path)
+    with pytest.raises(ConfigError, match="'mine' is there twice"):
+        check_files([path])
+    path.write_text("base: &b {x: 1}\none: {<<: *b, y: 2}\n")
+    check_files([path, tmp_path / "none.yaml"])

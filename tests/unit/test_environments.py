@@ -117,6 +117,12 @@ NAMED = {
     "simulation/simulate.py": [
         PACKAGE / "simulation/exit_waves.py",
         PACKAGE / "simulation/diffraction.py",
+        PACKAGE / "simulation/stem.py",
+        PACKAGE / "simulation/scattering_matrix.py",
+    ],
+    "evaluation/bounds.py": [
+        PACKAGE / "limits/images.py",
+        PACKAGE / "limits/scanning_images.py",
     ],
     "inference/calibrate.py": [
         PACKAGE / "inference/calibrate.py",

@@ -92,7 +92,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--network", metavar="NAME", help="which of the study's published networks to use"
     )
     predict.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table to write, .csv"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .csv or .h5, the table; .extxyz for ASE; .hspy for HyperSpy; "
+        ".atomap.hdf5",
     )
     predict.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
@@ -120,6 +126,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     predict.add_argument(
         "--mask", type=Path, metavar="PNG", help="also draw what was taken for no specimen"
+    )
+    predict.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="also write a page to look at: image, atoms, distances, strain, warnings, table",
     )
     predict.add_argument(
         "--refine", action="store_true", help="fit the image, starting from the network's atoms"
@@ -166,8 +178,8 @@ def examples(studies: Mapping[str, Mapping[str, Any]]) -> str:
     return text + COLUMNS
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError for options that cannot be used."""
+def check_reading(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options of reading an image that cannot be used."""
     if not 0 < arguments.threshold <= 1:
         raise InputError(
             f"--threshold {arguments.threshold}: expected a probability above 0 and at most 1"
@@ -176,11 +188,16 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
     if arguments.tile < 128 or arguments.tile % 64:
         raise InputError(f"--tile {arguments.tile}: expected a multiple of 64, at least 128")
+    if arguments.device is not None and arguments.device not in DEVICES:
+        raise InputError(f"--device {arguments.device}: expected cpu or gpu")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    check_reading(arguments)
     for option in ("posterior", "residual"):
         if getattr(arguments, option) and not arguments.refine:
             raise InputError(f"--{option}: needs --refine")
-    if arguments.device is not None and arguments.device not in DEVICES:
-        raise InputError(f"--device {arguments.device}: expected cpu or gpu")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -195,16 +212,18 @@ def run(arguments: argparse.Namespace) -> int:
             "-o": arguments.output,
             "--overlay": arguments.overlay,
             "--mask": arguments.mask,
+            "--report": arguments.report,
             "--residual": arguments.residual,
             "--refine": fit_path(arguments.output) if arguments.refine else None,
         },
     )
     # Imported here, so that --help and a wrong option answer at once.
+    from latticework.analysis.atoms.exports import export, writer_of
     from latticework.analysis.atoms.reading import predict_files
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
-    from latticework.shards import write_csv
 
+    writer_of(arguments.output)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -226,7 +245,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    write_csv(arguments.output, found.atoms)
+    export(arguments.output, found)
     print(
         f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
         f"the {found.sampling_source}: {arguments.output}"
@@ -239,6 +258,12 @@ def run(arguments: argparse.Namespace) -> int:
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.frames[0], first)
         print(f"atoms on the image: {arguments.overlay}")
+    if arguments.report:
+        from latticework.analysis.atoms.summary import summary
+        from latticework.figures.page import save_page
+
+        save_page(arguments.report, found, summary(found), sources=arguments.images)
+        print(f"a page to look at: {arguments.report}")
     if arguments.mask:
         from latticework.figures.overlay import save_mask
 

@@ -40,6 +40,11 @@ FILES: dict[str, Callable[[Study, str, Path], list[Path]]] = {
         [names.PACKAGE / "materials" / f"{study.material}.yaml"] if study.material else []
     ),
     "generator": lambda study, row, root: [module_file(f"structures.{study.structures.generator}")],
+    "method": lambda study, row, root: (
+        [module_file(f"simulation.{study.simulation.method['name']}")]
+        if hasattr(study.simulation, "method")
+        else []
+    ),
     "network": _network,
     "reader": lambda study, row, root: _network(study, study.reader, root),
     "scored": lambda study, row, root: _network(study, study.scored[0], root),
@@ -52,8 +57,8 @@ def used_files(study: Study, use: str, row: str, root: Path) -> list[Path]:
     Parameters
     ----------
     use
-        "material", "generator", "network" (of `row`), "reader", "scored", a role of the modality
-        such as "simulate", or a module "room.module".
+        "material", "generator", "method" (of the simulation), "network" (of `row`), "reader",
+        "scored", a role of the modality such as "simulate", or a module "room.module".
     row
         Row of `networks` that the rule is about; "" for none.
     root

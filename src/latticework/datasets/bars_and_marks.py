@@ -11,6 +11,7 @@ from latticework.datasets.frames import (
     components,
     filtered,
     place,
+    some,
     spans_of,
     spread_of,
     within,
@@ -23,38 +24,54 @@ RUN = 15
 # Burnt-in marks are few; more areas of one extreme value are clipped specimen.
 MOST_MARKS, LARGEST_MARKS = 40, 0.1
 # −log of the probability that an area of one value is so by chance, as in a picture of few counts.
-CHANCE = 30.0
+CHANCE = 40.0
 
 
-def bars_and_marks(values: np.ndarray, known: np.ndarray) -> Iterator[Region]:
-    """Bars, margins and marks: areas of one value that do not come about by chance."""
-    spans = spans_of(values, (3, 3))
-    varied = spans[~known & (spans > 0)]
-    tolerance = FLAT * float(np.median(varied)) if varied.size else 0.0
-    flat = within(spans <= tolerance, (3, 3)) & ~known
-    taken = known.copy()
-    total = values.size
+def bars(values: np.ndarray, known: np.ndarray) -> Iterator[Region]:
+    """Bars and margins: areas of one value along a border that do not come about by chance."""
+    tolerance, flat = _flat(values, known)
     for area in _level_areas(flat, values, tolerance):
-        size = int(area.sum())
-        if size < max(LEAST_AREA, 0.005 * total):
+        if area.sum() < 0.005 * values.size:
             break
         value = float(np.median(values[area]))
-        others = ~area & ~known
-        equal = np.mean(np.abs(values[others] - value) <= tolerance) if others.any() else 1.0
-        if size * -np.log(max(equal, 1e-12)) < CHANCE or not _touches_border(area):
-            continue
-        whole = _with_what_it_encloses(area)
-        taken |= whole
-        yield Region("a bar or margin of one value", place(whole), whole)
-    yield from _marks(values, taken, tolerance)
+        equal = float(np.mean(np.abs(values[~known] - value) <= tolerance))
+        if _touches_border(area) and _not_by_chance(area, equal):
+            whole = _with_what_it_encloses(area)
+            yield Region("a bar or margin of one value", place(whole), whole)
+
+
+def marks(values: np.ndarray, known: np.ndarray) -> Iterator[Region]:
+    """Burnt-in scale bars and letters: few areas of an extreme value, with sharp edges."""
+    sound = values[~known]
+    if sound.size:
+        tolerance, _ = _flat(values, known)
+        for extreme in (float(sound.max()), float(sound.min())):
+            yield from _marks_of(extreme, values, known, tolerance, spread_of(sound))
+
+
+def _flat(values: np.ndarray, known: np.ndarray) -> tuple[float, np.ndarray]:
+    """By how much values may differ that count as one, and the pixels of windows that have one."""
+    spans = spans_of(values, (3, 3))
+    varied = spans[~known & (spans > 0)]
+    tolerance = FLAT * float(np.median(some(varied))) if varied.size else 0.0
+    return tolerance, within(spans <= tolerance, (3, 3)) & ~known
+
+
+def _not_by_chance(area: np.ndarray, equal: float) -> bool:
+    """Whether an area is of one value although only a share of all pixels has it, as where few
+    electrons were counted: by the largest square in it, or by the lines of the border in it."""
+    side = 2 * int(ndimage.distance_transform_cdt(area, "chessboard").max()) - 1
+    lines = area.all(axis=1).sum() * area.shape[1] + area.all(axis=0).sum() * area.shape[0]
+    return bool(-np.log(min(equal, 1 - 1e-12)) * max(side**2, lines) > CHANCE)
 
 
 def _level_areas(flat: np.ndarray, values: np.ndarray, tolerance: float) -> Iterator[np.ndarray]:
     """Connected flat areas in which all pixels have nearly one value; slopes are none."""
     for area in components(flat):
         level = np.abs(values - np.median(values[area])) <= 2 * tolerance
-        if np.mean(level[area]) > 0.98:
-            yield area
+        # Writing on a bar may be flat as well.
+        if np.mean(level[area]) > 0.8:
+            yield area & level
 
 
 def _touches_border(area: np.ndarray) -> bool:
@@ -75,31 +92,27 @@ def _with_what_it_encloses(area: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _marks(values: np.ndarray, known: np.ndarray, tolerance: float) -> Iterator[Region]:
-    """Burnt-in scale bars and letters: few areas of an extreme value, with sharp edges."""
-    sound = values[~known]
-    if not sound.size:
+def _marks_of(
+    extreme: float, values: np.ndarray, known: np.ndarray, tolerance: float, spread: float
+) -> Iterator[Region]:
+    level = (np.abs(values - extreme) <= tolerance) & ~known
+    if level.sum() < LEAST_AREA:
         return
-    spread = spread_of(sound)
-    for extreme in (float(sound.max()), float(sound.min())):
-        level = (np.abs(values - extreme) <= tolerance) & ~known
-        if level.sum() < LEAST_AREA:
-            continue
-        cores = np.zeros_like(level)
-        for size in ((3, 3), (1, RUN), (RUN, 1)):
-            cores |= within(filtered(level, size, np.minimum), size)
-        areas = components(ndimage.binary_propagation(cores, mask=level), MOST_MARKS)
-        sharp = [a for a in areas if _jumps(values, a, known, extreme, spread)]
-        bars = [a for a in sharp if _elongated(a) or a.sum() > 4 * LEAST_AREA]
-        if not bars or sum(a.sum() for a in sharp) > LARGEST_MARKS * values.size:
-            continue
-        mask = np.any(bars, axis=0)
-        equal = int(level.sum()) - int(mask.sum())
-        if equal < 0.005 * values.size:
-            # The letters beside a bar have its value, in strokes too thin to be found by.
-            mask |= level & _beside(bars)
-        mask = ndimage.binary_dilation(mask, np.ones((3, 3)), iterations=2) & ~known
-        yield Region("a scale bar or label", place(mask), mask)
+    cores = np.zeros_like(level)
+    for size in ((3, 3), (1, RUN), (RUN, 1)):
+        cores |= within(filtered(level, size, np.minimum), size)
+    areas = components(ndimage.binary_propagation(cores, mask=level), MOST_MARKS)
+    sharp = [a for a in areas if _jumps(values, a, known, extreme, spread)]
+    found = [a for a in sharp if _elongated(a) or a.sum() > 4 * LEAST_AREA]
+    if not found or sum(a.sum() for a in sharp) > LARGEST_MARKS * values.size:
+        return
+    mask = np.any(found, axis=0)
+    equal = int(level.sum()) - int(mask.sum())
+    if equal < 0.005 * values.size:
+        # The letters beside a bar have its value, in strokes too thin to be found by.
+        mask |= level & _beside(found)
+    mask = ndimage.binary_dilation(mask, np.ones((3, 3)), iterations=2) & ~known
+    yield Region("a scale bar or label", place(mask), mask)
 
 
 def _jumps(

@@ -74,6 +74,11 @@ def _odd_rows(picture: np.ndarray, mask: np.ndarray, least: float) -> list[int]:
     offset = np.zeros(len(picture))
     median = np.nanmedian if mask.any() else np.median
     offset[usable] = median(difference[usable], axis=1)
+    # On the two sides of an edge, or of a seam, the picture differs; of a line it does not.
+    step = np.where(mask, np.nan, padded[2 * reach :] - padded[: -2 * reach])
+    edge = np.zeros(len(picture))
+    edge[usable] = median(step[usable], axis=1)
+    offset[np.abs(edge) > np.abs(offset)] = 0
     # A line also has to be as wide as the noise: exact pictures have offsets of any small size.
     noise = spread_of(difference[usable][np.isfinite(difference[usable])])
     limit = max(OUTLIER * spread_of(offset[usable]), least * noise)

@@ -69,10 +69,8 @@ def read_dataset(path: Path, name: str, lazy: bool = False) -> list[dict[str, An
             f"{path}: has no array of numbers '{name}'; there are {', '.join(held) or 'none'}"
         )
     if lazy:
-        import dask.array
-
         # The file stays open for as long as the array is used.
-        data: Any = dask.array.from_array(h5py.File(path)[name])
+        data: Any = h5py.File(path)[name]
     else:
         with h5py.File(path) as file:
             data = file[name][()]

@@ -8,7 +8,7 @@ is relative to the picture's own contrast, so that the scale of intensities does
 import numpy as np
 from scipy import ndimage
 
-from latticework.datasets.bars_and_marks import bars_and_marks
+from latticework.datasets.bars_and_marks import bars, marks
 from latticework.datasets.detector_faults import hits, lines, repeated, seams
 from latticework.datasets.frames import Region, place, some, spread_of
 
@@ -33,7 +33,7 @@ def find(frame: np.ndarray) -> list[Region]:
         return found
     values = np.where(missing, centre, frame) - centre
     values = np.clip(values / contrast, -1e30, 1e30).astype(np.float32)
-    for step in (bars_and_marks, repeated, lines, hits, seams):
+    for step in (bars, repeated, lines, marks, hits, seams):
         for region in step(values, known):
             found.append(region)
             known = known | region.mask

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latticework.datasets import not_specimen
+from latticework.datasets import not_specimen, stm
 from latticework.datasets.containers import choose, plane, signal_axes
 from latticework.datasets.formats import (
     check_path,
@@ -63,7 +63,7 @@ class Picture:
 
 
 def read_picture(path: str | Path, *, image: str | None = None, whole: bool = False) -> Picture:
-    """Read a picture (or movie) by rosettasciio.
+    """Read a picture (or movie) by rosettasciio, or a scanning probe's by our own readers.
 
     Colour becomes luminance, and intensities that single precision cannot hold are scaled. What
     shows no specimen is found (`not_specimen`) and filled. A pixel size outside 0.005 to 5 Å gives
@@ -76,15 +76,16 @@ def read_picture(path: str | Path, *, image: str | None = None, whole: bool = Fa
         A file; FILE.h5::NAME is an array in it.
     image
         Which of several pictures in the file, by its name or its number from 1. Without it: the
-        one of most bits and most pixels that is neither complex nor reciprocal.
+        one of most bits and most pixels that is neither complex nor reciprocal. Of a scanning
+        probe's file a channel and a direction, "Current backward"; without it the topography, or
+        the current where the tip's height was kept constant, forward.
     whole
         Take every pixel for specimen, as for a mask.
 
     Raises PictureError, naming the file, if it is missing, of unknown format, truncated, not a
     picture (1-D, a spectrum image, 4-D, complex), smaller than 32 px, or shows no specimen at all.
     """
-    path, signals = open_signals(path)
-    signal, notes = choose(signals, path, image)
+    path, signal, notes = opened(path, image)
     frames, scaled = frames_of(signal, path)
     check_values(frames, path)
     mask, found = None, ()
@@ -99,6 +100,30 @@ def read_picture(path: str | Path, *, image: str | None = None, whole: bool = Fa
         notes=tuple(notes + scaled),
         warnings=found,
     )
+
+
+def opened(path: str | Path, image: str | None) -> tuple[Path, dict, list[str]]:
+    """A file's picture as rosettasciio's dictionary, and a line on the choice where there was one.
+
+    Raises PictureError as `read_picture`.
+    """
+    path = Path(path).expanduser()
+    if path.is_file() and (scan := scanned(path, image)):
+        return path, scan, []
+    path, signals = open_signals(path)
+    return path, *choose(signals, path, image)
+
+
+def scanned(path: Path, image: str | None) -> dict | None:
+    """The picture of a scanning probe's file; None of any other."""
+    words = image.split() if image else []
+    direction = words.pop() if words[-1:] in (["forward"], ["backward"]) else "forward"
+    try:
+        found = stm.signals(path, " ".join(words) or None, direction)
+    # A damaged file makes its reader stumble over anything.
+    except Exception as error:
+        raise PictureError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+    return found[0] if found else None
 
 
 def open_signals(path: str | Path, lazy: bool = False) -> tuple[Path, list[dict]]:
@@ -124,7 +149,7 @@ def open_lazily(path: str | Path, image: str | None = None) -> dict:
     try:
         path, signals = open_signals(path, lazy=True)
     except PictureError:
-        path, signals = open_signals(path)
+        return opened(path, image)[1]
     return choose(signals, path, image)[0]
 
 

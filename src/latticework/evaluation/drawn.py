@@ -5,7 +5,7 @@ one of its own, from the ranges that training drew from; and beside the error of
 its response: how much of a true displacement is found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +58,34 @@ def evaluate_network(
     a row an image, with its microscope.
     """
     held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
-    rows = pd.DataFrame(drawn_rows(held_out, material, seed))
+    return scored(held_out, material, drawn_image, seed, study, name)
+
+
+def scored(
+    held_out: HeldOut,
+    material: Material,
+    draw_image: Callable[[HeldOut, int, int], tuple[np.ndarray, float, dict[str, float]]],
+    seed: int,
+    study: str,
+    name: str,
+) -> Evaluated:
+    """Scores of a network in images that `draw_image` makes, as `drawn_image` does."""
+    rows = pd.DataFrame(drawn_rows(held_out, material, draw_image, seed))
     arrays, words = as_arrays(rows)
     return Evaluated(summary(rows, seed), arrays, words | {"study": study, "network": name})
 
 
-def drawn_rows(held_out: HeldOut, material: Material, seed: int) -> Iterator[dict[str, Any]]:
+def drawn_rows(
+    held_out: HeldOut,
+    material: Material,
+    draw_image: Callable[[HeldOut, int, int], tuple[np.ndarray, float, dict[str, float]]],
+    seed: int,
+) -> Iterator[dict[str, Any]]:
     """Scores and response of every structure in microscopes of its own, by class and group."""
     numbers = [(n, repeat) for n in range(len(held_out.structures)) for repeat in range(REPEATS)]
     for number, repeat in tqdm(numbers, desc="drawn microscopes", unit="image"):
         atoms = held_out.structures[number]
-        image, sampling, microscope = drawn_image(
+        image, sampling, microscope = draw_image(
             held_out, number, torch_seed(seed, f"evaluation/drawn/{repeat}", number)
         )
         probabilities, working = predict(

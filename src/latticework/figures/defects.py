@@ -24,9 +24,9 @@ RING, DOT = 5.0, 0.5
 MOST_WRITTEN, EXAMPLES = 40, 6
 
 
-def colours_of(names: pd.Series) -> dict[str, str]:
+def colours_of(named: pd.Series) -> dict[str, str]:
     """A colour for each name, the most frequent first."""
-    frequent = names.value_counts(sort=True).index
+    frequent = named.value_counts(sort=True).index
     return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(frequent)}
 
 

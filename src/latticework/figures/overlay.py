@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.image import imsave
 
 from latticework.shards import atomic
 
@@ -33,7 +33,7 @@ def save_mask(path: str | Path, frame: np.ndarray, mask: np.ndarray | None) -> f
     """
     first = np.zeros(frame.shape, dtype=bool) if mask is None else mask[0]
     with atomic(path) as temporary:
-        Image.fromarray(np.where(first, 255, 0).astype(np.uint8)).save(temporary, format="png")
+        imsave(temporary, first, cmap="gray", vmin=0, vmax=1, format="png")
     return float(first.mean())
 
 
@@ -74,3 +74,30 @@ def show_logarithm(axes: Axes, pattern: np.ndarray) -> None:
     """Show a pattern (ky, kx) on a logarithmic scale of grey."""
     low = max(np.percentile(pattern, 30), pattern.max() * 1e-5, 1e-12)
     axes.imshow(np.log10(np.maximum(pattern, low)), cmap="gray")
+
+
+def save_lattice(path: str | Path, image: np.ndarray, vectors: np.ndarray | None) -> None:
+    """Draw an image (ny, nx) and a grid of lattice vectors (2, 2) in px, save it as PNG.
+
+    The grid is thin and starts in the middle: it shows spacing and direction, not where atoms are.
+    """
+    ny, nx = image.shape
+    low, high = np.percentile(image, (0.5, 99.5))
+    figure = Figure(figsize=(8, 8 * ny / nx), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    if vectors is not None:
+        middle, reach = np.array([nx, ny]) / 2, float(np.hypot(nx, ny))
+        for along, across in (vectors, vectors[::-1]):
+            direction = along / np.linalg.norm(along)
+            step = abs(float(np.cross(np.append(direction, 0), np.append(across, 0))[2]))
+            count = min(int(reach / step) + 1, 400)
+            for number in range(-count, count + 1):
+                start = middle + number * across
+                ends = np.stack([start - reach * direction, start + reach * direction])
+                axes.plot(*ends.T, color="tab:orange", linewidth=0.5, alpha=0.7)
+    axes.set_xlim(-0.5, nx - 0.5)
+    axes.set_ylim(ny - 0.5, -0.5)
+    axes.set_axis_off()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

@@ -124,7 +124,9 @@ def probe_transfer(
 
     two_fold = column(astigmatism) * torch.cos(2 * (phi - column(astigmatism_angle)))
     one_fold = column(coma) * torch.cos(phi - column(coma_angle))
-    path = 0.5 * theta**2 * (two_fold - column(defocus)) + theta**3 / 3 * one_fold
+    # Coma displaces the probe as well; the image is registered at the probe's centre of mass.
+    cubic = theta * (theta**2 - (semiangle * 1e-3) ** 2) / 3
+    path = 0.5 * theta**2 * (two_fold - column(defocus)) + cubic * one_fold
     probe = torch.fft.ifft2(torch.polar(inside.expand_as(path), -2 * math.pi / lam * path))
     transfer = torch.fft.fft2(probe.abs().square())
     ideal = torch.fft.fft2(torch.fft.ifft2(inside).abs().square()).real
@@ -216,6 +218,33 @@ def processed(
     return torch.clamp(images, -limit, limit)
 
 
+def drawn_microscopes(
+    ranges: Mapping[str, Distribution], count: int, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Every parameter of `config.stem.Imaging` and the angles of aberrations, (count,) each."""
+    drawn = draw(ranges, count, generator)
+    for name in ("astigmatism_angle", "coma_angle"):
+        unit = torch.rand(count, generator=generator, device=generator.device)
+        drawn[name] = 2 * math.pi * unit
+    return drawn
+
+
+def images_of(
+    bank: ImageBank,
+    structures: torch.Tensor,
+    drawn: Mapping[str, torch.Tensor],
+    scan: Scan,
+    energy: float,
+    semiangle: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Images (n, size, size) of structures as a user gets them, in drawn microscopes."""
+    seen = signal(bank, structures, drawn, scan, energy, semiangle)
+    seen = seen + covering(seen, drawn, drawn["sampling"], generator)
+    recorded = record(seen.clamp(min=0), drawn, drawn["sampling"], generator)
+    return processed(recorded, drawn, drawn["sampling"])
+
+
 @dataclass(frozen=True)
 class Batch:
     """Training images: `images` (n, 1, crop, crop), `labels` (n, classes, crop, crop).
@@ -266,14 +295,10 @@ def make_batch(
     device = bank.spectra.device
     if structures is None:
         structures = torch.randint(len(bank.spectra), (count,), generator=generator, device=device)
-    drawn = draw(ranges, count, generator)
-    for name in ("astigmatism_angle", "coma_angle"):
-        drawn[name] = 2 * math.pi * torch.rand(count, generator=generator, device=device)
+    drawn = drawn_microscopes(ranges, count, generator)
     sampling = drawn["sampling"]
     scan = random_scan(drawn, bank.box, crop, generator)
-    seen = signal(bank, structures, drawn, scan, energy, semiangle)
-    seen = seen + covering(seen, drawn, sampling, generator)
-    images = processed(record(seen.clamp(min=0), drawn, sampling, generator), drawn, sampling)
+    images = images_of(bank, structures, drawn, scan, energy, semiangle, generator)
     appearances, classes = scan.appearances(
         bank.positions[structures], bank.classes[structures], bank.box, 4.0
     )

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from latticework import names
 from latticework.config.base import Precision
 from latticework.hardware import best_device, resolved_precision
+from latticework.imaging.levelling import level
 from latticework.imaging.normalisation import normalise
 from latticework.inference.resampling import resample
 from latticework.inference.tiling import predict_tiled
@@ -81,6 +82,17 @@ def class_maps(
         )
 
 
+def as_read(card: Mapping[str, Any], image: np.ndarray, sampling: float) -> np.ndarray:
+    """An image (series, ny, nx) of `sampling` Å as a network reads it: at its pixel, normalised."""
+    target = working_sampling(card)
+    if card["imaging"].get("levelling"):
+        image = level(torch.from_numpy(np.ascontiguousarray(image))).numpy()
+    # A common factor keeps single precision exact enough on counts of any size.
+    scaled = image / max(float(np.abs(image).mean()), 1e-30)
+    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
+    return normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
+
+
 def predict(
     network: torch.nn.Module,
     card: Mapping[str, Any],
@@ -96,7 +108,8 @@ def predict(
     """Class maps of one image, or of one focal series.
 
     The image is resampled to the network's scale and normalised as in training (Madsen 2018,
-    §2.1), as a whole, before it is cut into tiles.
+    §2.1), as a whole, before it is cut into tiles. Of a scan planes and offsets of lines are
+    taken off before that, if they were in training.
 
     Parameters
     ----------
@@ -128,14 +141,9 @@ def predict(
         raise ValueError(
             f"this network reads {series} image(s) of a field together, got {image.shape}"
         )
-    target = working_sampling(card)
-    # A common factor keeps single precision exact enough on counts of any size.
-    scaled = image / max(float(np.abs(image).mean()), 1e-30)
-    resampled = torch.from_numpy(resample(scaled, sampling, target))[None]
-    normalised = normalise(resampled, card["imaging"]["normalisation_sigma"] / target)[0].numpy()
     probabilities = class_maps(
         network,
-        normalised,
+        as_read(card, image, sampling),
         tile=tile,
         overlap=overlap,
         multiple=multiple_of(card),
@@ -143,7 +151,7 @@ def predict(
         device=device,
         precision=precision,
     )
-    return probabilities, target
+    return probabilities, working_sampling(card)
 
 
 def predict_fields(

@@ -23,7 +23,7 @@ MODALITY = Modality(
     calibrate="inference.calibrate:images",
     predict="inference.images:predict",
     predict_with=("tile", "overlap", "symmetries"),
-    analyses=("atoms.csv",),
+    analyses=("atoms.csv", "defects.csv"),
     evaluate="evaluation.atoms_stem:evaluate_network",
     evaluate_with={
         "evaluation": ("radius", "doses", "defocus", "border"),
@@ -36,6 +36,8 @@ MODALITY = Modality(
     },
     tables=("bounds.csv", "real_images.csv"),
     refine="analysis.atoms.gaussian_columns:refine",
+    network_tables=("scores.csv", "drawn.csv"),
+    drawn="evaluation.atoms_stem:evaluate_drawn",
 )
 
 

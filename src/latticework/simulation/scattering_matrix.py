@@ -2,9 +2,9 @@
 
 A probe is a sum of plane waves, so what each plane wave of the aperture becomes in the specimen
 says what every probe becomes. For a specimen of one slice this needs no propagation at all: a plane
-wave scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then a small
-Fourier transform over the aperture (the dark-field image of the reciprocal experiment), and an ADF
-image is the sum of their squares: no grid of probes, no window around a probe.
+wave scatters by the Fourier coefficients of exp(iσV). The image of a detector pixel is then one
+small Fourier transform over the aperture (the dark-field image of the reciprocal experiment), and
+an ADF image is the sum of their squares: no grid of probes, no window around a probe.
 """
 
 from collections.abc import Mapping, Sequence

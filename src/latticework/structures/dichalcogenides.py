@@ -150,7 +150,7 @@ def monolayer(
     Returns
     -------
     ase.Atoms
-        With `visible`, `specimen`, `column` and `classes`: see `CLASSES`.
+        With `visible`, `specimen`, `column`, `displacement` and `classes`: see `CLASSES`.
     """
     host = str(rng.choice(hosts))
     metals = ("Mo", "W") if host.startswith("Mo") else ("W", "Mo")
@@ -183,7 +183,8 @@ def monolayer(
         of_chalcogen = np.where(other_chalcogen[:, atom], chalcogens[1], chalcogens[0])
         elements[:, atom] = np.where(is_metal, of_metal, of_chalcogen)
 
-    points = points + rng.normal(0, rng.uniform(*disorder), points.shape)
+    displacement = rng.normal(0, rng.uniform(*disorder), points.shape)
+    points = points + displacement
     upper = rng.random(count) < 0.5  # which of a pair stays where one is missing
     number, symbols, positions = [], [], []
     for site in np.flatnonzero(atoms_at):
@@ -194,7 +195,11 @@ def monolayer(
             number.append(site)
             symbols.append(symbol)
             positions.append((*points[site], z))
-    return finished(rng, number, symbols, np.array(positions), box, between(rng, adatoms))
+    atoms = finished(rng, number, symbols, np.array(positions), box, between(rng, adatoms))
+    moved = np.zeros((len(atoms), 2))
+    moved[: len(number)] = displacement[number]
+    atoms.new_array("displacement", moved)
+    return atoms
 
 
 def finished(
@@ -209,9 +214,10 @@ def finished(
     places = np.column_stack(
         [rng.uniform(0, box, (adatoms, 2)), np.full(adatoms, HEIGHT["S"] + ADATOM_HEIGHT)]
     )
-    positions = positions + np.pad(rng.normal(0, 0.02, (len(positions), 2)), ((0, 0), (0, 1)))
-    everything = np.concatenate([positions, places])
-    everything[:, :2] %= box
+    tilt = np.pad(rng.normal(0, 0.02, (len(positions), 2)), ((0, 0), (0, 1)))
+    # The atoms of a column stay together where it stands on the border of the box.
+    inside = positions - np.pad(positions[:, :2] // box * box, ((0, 0), (0, 1)))
+    everything = np.concatenate([inside + tilt, places])
     everything[:, 2] -= everything[:, 2].min() - MARGIN
     kinds = symbols + [str(rng.choice(["C", "S", "Mo", "W"])) for _ in range(adatoms)]
     atoms = Atoms(
@@ -224,7 +230,7 @@ def finished(
     column = np.concatenate([number, max(number, default=0) + 1 + np.arange(adatoms)]).astype(int)
     visible = layer.copy()
     if adatoms:
-        distance = cKDTree(everything[~layer, :2], boxsize=box).query(everything[:, :2])[0]
+        distance = cKDTree(places[:, :2], boxsize=box).query(everything[:, :2] % box)[0]
         visible &= distance >= COVERED
     # Column by column, so that a column is hidden as a whole.
     hidden = np.isin(column, column[~visible])

@@ -30,7 +30,7 @@ CONTAMINATION_DENSITY = 0.075  # atoms per Å³
 class Parameters(Section):
     """Parameters of a sheet with silicon."""
 
-    box: float = Field(29.65, gt=20, le=100, description="Side of the periodic square, Å.")
+    box: float = Field(29.65, gt=15, le=100, description="Side of the periodic square, Å.")
     perfect: float = Field(0.4, ge=0, le=1, description="Probability of a perfect lattice.")
     crystalline: float = Field(
         0.7, ge=0, le=1, description="Of the others: of grains instead of a random network."
@@ -288,7 +288,7 @@ def doped_graphene(
     Returns
     -------
     ase.Atoms
-        With `specimen`, `visible` and `classes` (1 carbon, 2 silicon).
+        With `specimen`, `visible`, `displacement` and `classes` (1 carbon, 2 silicon).
     """
     if rng.random() < perfect:
         sheet = perfect_sheet(rng, bond, box)
@@ -318,7 +318,8 @@ def doped_graphene(
     positions, dopant = relaxed(pruned(sheet), bond, box)
 
     flat = np.pad(positions, ((0, 0), (0, 1)))
-    flat += rng.normal(0, rng.uniform(*disorder), flat.shape)
+    displacement = rng.normal(0, rng.uniform(*disorder), flat.shape)
+    flat += displacement
     flat[:, :2] %= box
     dirt = np.empty((0, 3))
     if rng.random() < contaminated:
@@ -338,6 +339,8 @@ def doped_graphene(
     atoms.symbols[np.concatenate([dopant, foreign])] = "Si"
     atoms.new_array("visible", np.concatenate([visible, np.zeros(len(dirt), bool)]))
     atoms.new_array("specimen", np.arange(len(atoms)) < len(flat))
+    moved = np.concatenate([displacement[:, :2], np.zeros((len(dirt), 2))])
+    atoms.new_array("displacement", moved)
     atoms.new_array("classes", np.where(atoms.symbols == "Si", 2, 1))
     return atoms
 

@@ -26,6 +26,9 @@ REACH = 3.5
 # Most steps of a round. A round ends when a step takes off less than this share of the weighted
 # square of the residual; before each but the first the noise is estimated anew.
 STEPS, ROUNDS = 30, (1e-4, 1e-6, 1e-7)
+# How far off a start may be, as a share of the distance to the nearest column (one standard
+# deviation): it holds what has too few pixels in a tile to be found, and nothing else.
+START = 0.25
 # Largest step of a position, in widths, and of the logarithm of a width.
 MOST_SHIFT, MOST_WIDTH = 0.4, 0.2
 # Widths to start from, as shares of the distance to the nearest column.
@@ -160,19 +163,26 @@ def _descend(
     basis: sparse.csr_array,
     white: sparse.csr_array,
     shape: tuple[int, int],
+    prior: tuple[np.ndarray, float],
     small: float,
 ) -> _State:
     """Levenberg-Marquardt steps from a state to the least square of the whitened residual.
 
-    `image` (pixels,); `white` as `whitening` gives it.
+    `image` (pixels,); `white` as `whitening` gives it; `prior`: where columns start (n, 2), and how
+    sure that is (1 / px²).
     """
+    places, sure = prior
+    count = 3 * len(places)
+    held = np.tile([sure, sure, 0.0], len(places))
     damping = 1e-3
     residual = white @ (image - _image(state, group, basis, shape))
-    cost = np.sum(residual**2)
+    cost = np.sum(residual**2) + sure * np.sum((state.columns[:, :2] - places) ** 2)
     for _ in range(STEPS):
         jacobian = white @ _jacobian(state, group, basis, shape)
         normal = (jacobian.T @ jacobian).toarray()
         right = jacobian.T @ residual
+        normal[np.arange(count), np.arange(count)] += held
+        right[:count] -= held * (state.columns - np.pad(places, ((0, 0), (0, 1)))).ravel()
         scale = np.diag(normal).copy()
         scale[scale <= 0] = 1.0
         for _ in range(8):
@@ -180,7 +190,7 @@ def _descend(
             step = linalg.solve(damped, right, assume_a="sym", check_finite=False)
             tried = state.moved(step)
             left = white @ (image - _image(tried, group, basis, shape))
-            new = np.sum(left**2)
+            new = np.sum(left**2) + sure * np.sum((tried.columns[:, :2] - places) ** 2)
             if np.isfinite(new) and new <= cost:
                 break
             damping *= 10
@@ -215,14 +225,16 @@ def fit_columns(
     basis = background_basis(shape, smooth)
     state = _first_state(flat, np.asarray(positions, dtype=float), group, basis, shape, nearest)
     variance, memory = np.full(flat.size, max(flat.var(), np.finfo(float).tiny)), np.zeros(MEMORY)
+    prior = np.asarray(positions, dtype=float), (START * nearest) ** -2
     noise = (0.0, 0.0)
     for small in ROUNDS:
         white = whitening(variance, memory, shape)
-        state = _descend(flat, state, group, basis, white, shape, small)
+        state = _descend(flat, state, group, basis, white, shape, prior, small)
         model = _image(state, group, basis, shape)
         noise = noise_of(model, flat - model)
         variance = variance_of(model, noise)
-        memory = memory_of(((flat - model) / np.sqrt(variance)).reshape(shape))
+        memory, new = memory_of(((flat - model) / np.sqrt(variance)).reshape(shape))
+        variance = new * variance
     return _with_errors(flat, state, group, basis, (variance, memory), shape, noise)
 
 

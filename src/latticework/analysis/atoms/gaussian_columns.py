@@ -16,8 +16,9 @@ from latticework.analysis.atoms.column_fit import ColumnFit, fit_columns
 from latticework.analysis.atoms.refined import Refined
 from latticework.materials import Material
 
-# Columns of a tile, without its margin; the margin in distances to the nearest column.
-TILE_COLUMNS, MARGIN = 120, 1.8
+# Columns of a tile, without its margin; the margin, and how far beyond it columns still reach into
+# it, in distances to the nearest column.
+TILE_COLUMNS, MARGIN, BEYOND = 120, 1.8, 1.0
 # Fewest columns of a class that may have a width of their own.
 OWN_WIDTH = 12
 # Distance of the background's nodes, in distances to the nearest column.
@@ -36,11 +37,19 @@ class Tile:
     own_rows: slice
     own_columns: slice
 
-    def holds(self, positions: np.ndarray, *, own: bool) -> np.ndarray:
-        """Mask (n,) of the positions (n, 2) in px, x and y, in it or in what is not its margin."""
-        rows, columns = (self.own_rows, self.own_columns) if own else (self.rows, self.columns)
-        x, y = np.floor(positions + 0.5).T
-        return (x >= columns.start) & (x < columns.stop) & (y >= rows.start) & (y < rows.stop)
+    def reaches(self, positions: np.ndarray, beyond: float) -> np.ndarray:
+        """Mask (n,) of the positions (n, 2) in px, x and y, in it or at most so many px beyond."""
+        return _in(positions, self.rows, self.columns, beyond)
+
+    def owns(self, positions: np.ndarray) -> np.ndarray:
+        """Mask (n,) of the positions (n, 2) in px, x and y, in what is not its margin."""
+        return _in(positions, self.own_rows, self.own_columns, 0.0)
+
+
+def _in(positions: np.ndarray, rows: slice, columns: slice, beyond: float) -> np.ndarray:
+    x, y = np.floor(positions + 0.5).T
+    wide = (x >= columns.start - beyond) & (x < columns.stop + beyond)
+    return wide & (y >= rows.start - beyond) & (y < rows.stop + beyond)
 
 
 def tiles(shape: tuple[int, int], count: int, margin: float) -> Iterator[Tile]:
@@ -90,8 +99,8 @@ def refine(
         nearest = _nearest(start[inside], image.shape)
         parts = list(tiles(image.shape, int(inside.sum()), MARGIN * nearest))
         for tile in tqdm(parts, desc="refining", unit="tile", disable=not progress):
-            here = inside & tile.holds(start, own=False)
-            own = tile.holds(start[here], own=True)
+            here = inside & tile.reaches(start, BEYOND * nearest)
+            own = tile.owns(start[here])
             if not own.any():
                 continue
             names, group = _groups(atoms["class"].to_numpy(dtype=object)[here])

@@ -2,7 +2,7 @@
 another program may do in its place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,24 @@ import numpy as np
 import pandas as pd
 
 from latticework import materials
+from latticework.analysis.atoms.familiar import signs_of
+from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
 from latticework.datasets.not_specimen import wide
-from latticework.datasets.read import PictureError, read_picture
+from latticework.datasets.read import (
+    Picture,
+    PictureError,
+    check_values,
+    frames_of,
+    read_picture,
+    specimen_of,
+)
+from latticework.inference import familiarity
 from latticework.inference.class_maps import predict_fields, working_sampling
 from latticework.inference.resampling import check_pixels
 from latticework.inference.scale import TOLERANCE, ScaleError, choose_sampling
-from latticework.inference.zone_axis import material_sampling
+from latticework.inference.zone_axis import material_sampling, material_scales
 from latticework.learning import weights
 
 # px: a smaller region holds no reflections.
@@ -42,6 +52,11 @@ class Prediction:
         What was assumed, a line each.
     mask
         bool (n, ny, nx), true where no specimen shows; None where all of it does.
+    card
+        Of the network.
+    scores
+        Of each field, how far it is from what the network knows; above 0 there is a warning. Empty
+        where the weights have no familiarity.
     """
 
     atoms: pd.DataFrame
@@ -51,6 +66,13 @@ class Prediction:
     warnings: list[str]
     notes: tuple[str, ...] = ()
     mask: np.ndarray | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+    scores: tuple[float, ...] = ()
+
+    @property
+    def fields(self) -> np.ndarray:
+        """The image of each field (n, ny, nx): of a focal series the first."""
+        return self.frames[:: self.card["network"]["frames"]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,8 @@ class Fields:
         bool (n, series, ny, nx) where no specimen shows, or None.
     notes, warnings
         What was assumed, and what shows no specimen.
+    path
+        Where the first is from, for messages.
     """
 
     images: np.ndarray
@@ -74,6 +98,7 @@ class Fields:
     mask: np.ndarray | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    path: Path = Path()
 
 
 def expected_frames(card: Mapping[str, Any]) -> str:
@@ -90,14 +115,33 @@ def expected_frames(card: Mapping[str, Any]) -> str:
     )
 
 
-def fields_of(images: Sequence[Path], card: Mapping[str, Any], image: str | None = None) -> Fields:
-    """Fields of image files for a network.
+def picture_of(array: np.ndarray) -> Picture:
+    """An image (ny, nx) or a movie (frames, ny, nx) in memory, as if it had been read of a file.
+
+    Raises PictureError as `read_picture`.
+    """
+    nowhere = Path("the array")
+    frames, notes = frames_of({"data": array}, nowhere)
+    check_values(frames, nowhere)
+    frames, mask, warnings = specimen_of(frames, nowhere)
+    return Picture(
+        frames, None, path=nowhere, mask=mask, notes=tuple(notes), warnings=tuple(warnings)
+    )
+
+
+def fields_of(
+    images: Sequence[Path | np.ndarray], card: Mapping[str, Any], image: str | None = None
+) -> Fields:
+    """Fields of images for a network, which are files or arrays.
 
     Every frame of a movie is a field; all frames of a focal series together are one. `image` says
     which picture of a file that has several. Raises PictureError, also for files that are no
     series, and where their pixel sizes differ.
     """
-    read = [read_picture(path, image=image) for path in images]
+    read = [
+        picture_of(item) if isinstance(item, np.ndarray) else read_picture(item, image=image)
+        for item in images
+    ]
     sizes = sorted({f"{p.image.shape[2]} × {p.image.shape[1]} px" for p in read})
     count = sum(len(p.image) for p in read)
     together = card["network"]["frames"]
@@ -105,7 +149,7 @@ def fields_of(images: Sequence[Path], card: Mapping[str, Any], image: str | None
     warnings = tuple(line for picture in read for line in picture.warnings)
     if together == 1 and len(read) == 1:
         mask = None if read[0].mask is None else read[0].mask[:, None]
-        return Fields(read[0].image[:, None], read[0].sampling, mask, notes, warnings)
+        return Fields(read[0].image[:, None], read[0].sampling, mask, notes, warnings, read[0].path)
     if count != together or len(sizes) > 1:
         raise PictureError(
             f"{expected_frames(card)}; found {count} image(s) of {', '.join(sizes)} in "
@@ -123,6 +167,7 @@ def fields_of(images: Sequence[Path], card: Mapping[str, Any], image: str | None
         mask[None] if mask.any() else None,
         notes,
         warnings,
+        read[0].path,
     )
 
 
@@ -139,7 +184,7 @@ def check_region(region: Sequence[int], shape: tuple[int, int]) -> None:
 
 
 def predict_files(
-    images: Sequence[Path],
+    images: Sequence[Path | np.ndarray],
     weights_path: Path,
     settings: Images,
     *,
@@ -153,7 +198,7 @@ def predict_files(
     Parameters
     ----------
     images
-        Files of one field or movie.
+        Files of one field or movie, or an array in place of a file.
     weights_path
         Weights of a network that reads images.
     settings
@@ -174,45 +219,70 @@ def predict_files(
     if scale_region is not None:
         check_region(scale_region, shape)
     frames = read.images.reshape(-1, *shape)
-    lattice = material_sampling(frames, material, scale_region)
+    notes = list(read.notes)
+    if pixel_size is None:
+        lattice, said = chosen_lattice(
+            material_scales(frames, material, scale_region),
+            read.sampling,
+            network,
+            card,
+            read.images[0],
+            tile=settings.tile,
+            overlap=settings.overlap,
+            epsilon=settings.epsilon,
+        )
+        notes += said
+    else:
+        lattice = material_sampling(frames, material, scale_region)
     sampling, source, warnings = choose_sampling(lattice, read.sampling, pixel_size)
-    check_pixels(shape, sampling, working_sampling(card), material, images[0])
+    check_pixels(shape, sampling, working_sampling(card), material, read.path)
     if warnings and lattice is not None and scale_region is None:
         warnings[0] += "; where several crystals show, --scale-region says which to measure"
     maps = predict_fields(
         network,
         card,
-        [(field, sampling) for field in read.images],
+        [(images, sampling) for images in read.images],
         tile=settings.tile,
         overlap=settings.overlap,
         symmetries=settings.symmetries,
         progress=progress,
     )
-    tables = []
+    known = familiarity.load(weights_path)
+    tables, scores = [], []
     warnings += read.warnings
-    for number, probabilities in enumerate(maps):
-        unseen = None if read.mask is None else wide(read.mask[number].any(axis=0))
-        table, doubts = read_map(
-            probabilities,
-            working_sampling(card),
-            shape,
-            sampling,
-            card,
-            material,
-            epsilon=settings.epsilon,
-            threshold=min(LOWEST_PROBABILITY, settings.threshold),
-            frame=number,
-            unseen=unseen,
-        )
-        where = f"frame {number}: " if len(read.images) > 1 else ""
-        warnings += [where + note for note in doubts]
-        tables.append(table[table["probability"] >= settings.threshold])
+    with familiarity.watched(network) as features:
+        for number, probabilities in enumerate(maps):
+            unseen = None if read.mask is None else wide(read.mask[number].any(axis=0))
+            table, doubts = read_map(
+                probabilities,
+                working_sampling(card),
+                shape,
+                sampling,
+                card,
+                material,
+                epsilon=settings.epsilon,
+                threshold=min(LOWEST_PROBABILITY, settings.threshold),
+                frame=number,
+                unseen=unseen,
+            )
+            where = f"frame {number}: " if len(read.images) > 1 else ""
+            if known is not None:
+                found = signs_of(
+                    features, probabilities, read.images[number], sampling, card, table
+                )
+                scores.append(known.score(found))
+                doubts = [*filter(None, [known.warning(scores[-1])]), *doubts]
+            features.clear()
+            warnings += [where + note for note in doubts]
+            tables.append(table[table["probability"] >= settings.threshold])
     return Prediction(
         pd.concat(tables, ignore_index=True),
         frames,
         sampling,
         source,
         warnings,
-        read.notes,
+        tuple(notes),
         None if read.mask is None else read.mask.reshape(-1, *shape),
+        card,
+        tuple(scores),
     )

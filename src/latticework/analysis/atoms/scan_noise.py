@@ -43,20 +43,25 @@ def variance_of(model: np.ndarray, noise: tuple[float, float]) -> np.ndarray:
     return np.maximum(variance, max(1e-6 * variance.max(), np.finfo(float).tiny))
 
 
-def memory_of(noise: np.ndarray) -> np.ndarray:
-    """How much of the pixels before it, the nearest first, the noise of one holds (Yule-Walker).
+def memory_of(noise: np.ndarray) -> tuple[np.ndarray, float]:
+    """How much of the pixels before it, the nearest first, the noise of a pixel holds, and the
+    share of its variance that is new (Yule-Walker).
 
-    `noise` (ny, nx) of unit variance, along its lines. Zeros where it is white.
+    `noise` (ny, nx) of unit variance, along its lines. Zeros and 1 where it is white.
     """
-    products = [np.mean(noise[:, lag:] * noise[:, : noise.shape[1] - lag]) for lag in range(4)]
+    products = np.array(
+        [np.mean(noise[:, lag:] * noise[:, : noise.shape[1] - lag]) for lag in range(MEMORY + 1)]
+    )
     held = linalg.solve_toeplitz(products[:MEMORY], products[1:])
-    return held if np.abs(held).max() > LEAST_MEMORY else np.zeros(MEMORY)
+    if np.abs(held).max() <= LEAST_MEMORY:
+        return np.zeros(MEMORY), 1.0
+    return held, float(1 - held @ products[1:] / products[0])
 
 
 def whitening(variance: np.ndarray, memory: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
     """The matrix (pixels, pixels) that makes noise white and of unit variance.
 
-    `variance` (pixels,), and `memory` as `memory_of` gives it.
+    `variance` (pixels,) of what is new in each pixel, and `memory` as `memory_of` gives it.
     """
     column = np.tile(np.arange(shape[1]), shape[0])
     weight = 1 / np.sqrt(variance)

@@ -1,0 +1,1 @@
+"""Surfaces, as scanned images show them: lattices, order, sites, molecules."""

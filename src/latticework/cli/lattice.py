@@ -1,0 +1,165 @@
+"""The command `latticework lattice`: the lattice of an image, without a network and a material."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latticework.cli.outputs import check_outputs
+from latticework.cli.published import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latticework.analysis.surfaces.reading import Reading
+
+DESCRIPTION = """\
+Find the lattice of an image, whatever it shows: vectors with their errors, symmetry, how sure both
+are, and what speaks against them. No network, no material and no pixel size are needed. Raw files
+of scanning tunnelling microscopes (.sxm, .gwy, …) are levelled first.
+"""
+
+EXAMPLES = """\
+examples:
+  latticework lattice scan.sxm
+      vectors in px, and in Å by the file's pixel size
+  latticework lattice scan.sxm --image 'Current backward' -o reflections.csv
+      another channel; also write the table of reflections
+  latticework lattice hopg.png --constant 2.46
+      the lattice constant is known, in Å: it gives the pixel, and the file's is checked
+
+columns of the table:
+  x_per_px, y_per_px       frequency, cycles/px
+  h, k                     indices in the lattice; empty for a reflection that is not of it
+  significance             power over the noise around it
+  amplitude                of the wave, in robust standard deviations of the image
+  per_nm                   frequency in 1/nm, where the pixel size is known
+"""
+AGREES = 0.03  # of two pixel sizes, relative
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    lattice = commands.add_parser(
+        "lattice",
+        help="find the lattice of an image, without a network",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    lattice.add_argument("file", type=Path, help="a file of any vendor's format")
+    lattice.add_argument(
+        "-o", "--output", type=Path, metavar="TABLE", help="table of reflections to write, .csv"
+    )
+    lattice.add_argument(
+        "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
+    )
+    lattice.add_argument(
+        "--constant", type=float, metavar="Å", help="the lattice constant, if it is known"
+    )
+    lattice.add_argument(
+        "--image",
+        metavar="NAME",
+        help="which image of the file; of a scan a channel and a direction, 'Current backward'",
+    )
+    lattice.add_argument(
+        "--overlay", type=Path, metavar="PNG", help="also draw the lattice on the image"
+    )
+    lattice.set_defaults(run=run)
+
+
+def summary(reading: "Reading", sampling: float | None) -> str:
+    """What was found, in a few lines; lengths in Å too, where a pixel is `sampling` Å."""
+    lattice = reading.lattice
+    if lattice is None:
+        return "no lattice"
+    lines = []
+    for name, length, sigma in zip("ab", lattice.lengths, lattice.length_sigma, strict=True):
+        said = f"{name} = {length:.2f} ± {sigma:.2f} px"
+        if sampling is not None:
+            said += f" = {length * sampling:.3f} ± {sigma * sampling:.3f} Å"
+        lines.append(said)
+    lines.append(
+        f"angle {lattice.angle:.1f}°, {lattice.symmetry} "
+        f"(probability {lattice.symmetry_confidence:.2f})"
+    )
+    sure = "certain" if reading.confident else "not certain"
+    lines.append(
+        f"{len(lattice.members)} of {len(reading.reflections.significance)} reflections, "
+        f"confidence {lattice.confidence:.4f}, seen in {reading.coverage:.0%} of the image: {sure}"
+    )
+    return "\n".join(lines)
+
+
+def table_of(reading: "Reading", sampling: float | None) -> "pd.DataFrame":
+    """The table of reflections, the strongest first."""
+    import numpy as np
+    import pandas as pd
+
+    found = reading.reflections
+    table = pd.DataFrame(
+        {
+            "x_per_px": found.frequencies[:, 0],
+            "y_per_px": found.frequencies[:, 1],
+            "h": pd.array([None] * len(found.significance), dtype="Int64"),
+            "k": pd.array([None] * len(found.significance), dtype="Int64"),
+            "significance": found.significance,
+            "amplitude": found.amplitude,
+        }
+    )
+    if reading.lattice is not None:
+        for column, name in enumerate("hk"):
+            table.loc[reading.lattice.members, name] = reading.lattice.indices[:, column]
+    if sampling is not None:
+        table["per_nm"] = np.linalg.norm(found.frequencies, axis=1) * 10 / sampling
+    return table
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that cannot be used."""
+    if arguments.pixel_size is not None and not 0.005 <= arguments.pixel_size <= 5:
+        raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
+    if arguments.constant is not None and not 1 <= arguments.constant <= 100:
+        raise InputError(f"--constant {arguments.constant}: expected 1 to 100 Å")
+    check_outputs([arguments.file], {"-o": arguments.output, "--overlay": arguments.overlay})
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read an image and say what its lattice is: 0, also where it has none."""
+    check(arguments)
+    from latticework.analysis.surfaces.reading import read_lattice
+    from latticework.analysis.surfaces.scale import scale_of
+    from latticework.datasets.read import read_picture
+    from latticework.shards import write_csv
+
+    picture = read_picture(arguments.file, image=arguments.image)
+    sampling = arguments.pixel_size or picture.sampling
+    reading = read_lattice(picture.image[0])
+    warnings = [*picture.warnings, *reading.warnings]
+    if len(picture.image) > 1:
+        warnings.append(f"the first of {len(picture.image)} frames was read")
+    if arguments.constant is not None and reading.lattice is not None:
+        measured = scale_of(reading, arguments.constant, sampling)
+        print(
+            f"pixel {measured.sampling:.4f} ± {measured.sigma:.4f} Å by the lattice constant of "
+            f"{arguments.constant:g} Å"
+            + (f" ({measured.cell})" if measured.cell != "1 × 1" else "")
+        )
+        if sampling is not None and abs(measured.sampling / sampling - 1) > AGREES:
+            warnings.append(
+                f"the pixel size is given as {sampling:.4f} Å and is {measured.sampling:.4f} Å by "
+                f"the lattice, {abs(measured.sampling / sampling - 1):.0%} off"
+            )
+    print(summary(reading, sampling))
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if arguments.output:
+        write_csv(arguments.output, table_of(reading, sampling))
+        print(f"reflections: {arguments.output}")
+    if arguments.overlay:
+        from latticework.figures.overlay import save_lattice
+
+        vectors = None if reading.lattice is None else reading.lattice.vectors
+        save_lattice(arguments.overlay, reading.levelled, vectors)
+        print(f"lattice on the image: {arguments.overlay}")
+    return 0

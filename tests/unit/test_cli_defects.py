@@ -1,0 +1,127 @@
+"""`latticework defects` on given atoms: what it writes, and one line for what it cannot use."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from test_defects import SIDE, honeycomb, nearest
+
+from latticework import shards
+from latticework.cli.main import main
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A movie of two frames, its atoms with a silicon and, in the first, a vacancy, and where."""
+    points, _ = honeycomb()
+    classes = np.full(len(points), "C", dtype=object)
+    classes[nearest(points, [8, 8])] = "Si"
+    gone = nearest(points, [16, 15])
+    kept = np.arange(len(points)) != gone
+    table = pd.DataFrame({"x_px": points[:, 0] / 0.1, "y_px": points[:, 1] / 0.1, "class": classes})
+    table["probability"] = 0.98
+    both = pd.concat([table[kept].assign(frame=0), table.assign(frame=1)])
+    picture, atoms = tmp_path / "movie.tif", tmp_path / "atoms.csv"
+    size = round(SIDE / 0.1)
+    noise = np.random.default_rng(0).poisson(20, (2, size, size)).astype(np.uint16)
+    tifffile.imwrite(picture, noise, photometric="minisblack")
+    both.to_csv(atoms, index=False)
+    return picture, atoms, points[gone] / 0.1
+
+
+def run(files, *more, material="graphene_si"):
+    picture, atoms, _ = files
+    out = picture.with_name("defects.csv")
+    arguments = ["defects", picture, "--atoms", atoms, "-o", out, "--quiet"]
+    if material:
+        arguments += ["--material", material]
+    return main([str(a) for a in (*arguments, *more)]), out
+
+
+def test_a_table_a_library_and_pictures(files, capsys):
+    folder = files[0].parent
+    more = (
+        "--library",
+        folder / "l.h5",
+        "--overlay",
+        folder / "o.png",
+        "--gallery",
+        folder / "g.png",
+    )
+    code, out = run(files, "--pixel-size", 0.1, *more)
+    assert code == 0
+    table = pd.read_csv(out)
+    assert list(table) == [
+        *("frame", "defect", "name", "x_px", "y_px", "n_dopant", "n_host", "confidence"),
+        "distorted",
+    ]
+    assert table["name"].tolist() == ["Si1C3", "C_vacancy", "Si1C3"]
+    assert table["frame"].tolist() == [0, 0, 1]
+    assert table["defect"].tolist() == [0, 1, 0]
+    assert table.loc[1, ["x_px", "y_px"]].to_numpy(dtype=float) == pytest.approx(files[2], abs=0.1)
+    assert table.loc[0, "confidence"] == pytest.approx(0.98**4, rel=0.02)
+    arrays, attributes = shards.read(folder / "l.h5", "defects")
+    assert attributes["names"] == table["name"].tolist()
+    assert attributes["classes"][0] == ["Si", "C", "C", "C"]
+    assert arrays["crops"].shape == (3, 141, 141)
+    middle = tifffile.imread(files[0])[0][
+        tuple(np.rint(table.loc[0, ["y_px", "x_px"]]).astype(int))
+    ]
+    assert arrays["crops"][0, 70, 70] == middle
+    assert arrays["positions"][0] == pytest.approx(arrays["positions"][2])
+    assert arrays["bond_angstrom"][0] == pytest.approx(1.42, abs=0.01)
+    for name in ("o.png", "g.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    assert "Si1C3 2, C_vacancy 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="class"), "no column class"),
+        (lambda t: t.assign(x_px=t["x_px"] + 900), "lie outside of the image of 240 × 240 px"),
+        (lambda t: t.assign(frame=t["frame"] + 1), "frames beyond those of the image, 0 to 1"),
+        (lambda t: t.assign(x_px="here"), "rows without a number or a class"),
+    ],
+)
+def test_atoms_that_cannot_be_used(files, capsys, change, message):
+    change(pd.read_csv(files[1])).to_csv(files[1], index=False)
+    code, out = run(files, "--pixel-size", 0.1)
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_what_cannot_be_used_gets_one_line(files, capsys):
+    for more, material, message in (
+        ([], "graphene_si", "--pixel-size"),
+        (["--pixel-size", 0.1], "gold", "materials with named defects: graphene_si"),
+        (["--pixel-size", 0.1], "unobtainium", "there is no 'unobtainium'"),
+        (["--pixel-size", 0.1, "--study", "nothing"], None, "study 'nothing'"),
+        (["--pixel-size", 0.1, "--overlay", files[1]], "graphene_si", "is an input file"),
+        (["--pixel-size", 9], "graphene_si", "expected 0.005 to 5"),
+    ):
+        code, out = run(files, *more, material=material)
+        error = capsys.readouterr().err
+        assert code == 2
+        assert message in error
+        assert error.count("\n") == 1
+        assert not out.exists()
+
+
+def test_the_pixel_may_be_that_of_the_table(files):
+    table = pd.read_csv(files[1])
+    table = table.assign(x_angstrom=table["x_px"] * 0.1, y_angstrom=table["y_px"] * 0.1)
+    table.to_csv(files[1], index=False)
+    code, out = run(files)
+    assert code == 0
+    assert len(pd.read_csv(out)) == 3
+
+
+def test_no_atoms_have_no_defects(files):
+    pd.read_csv(files[1]).iloc[:0].to_csv(files[1], index=False)
+    code, out = run(files, "--pixel-size", 0.1)
+    assert code == 0
+    assert len(pd.read_csv(out)) == 0
