@@ -41,6 +41,7 @@ def main(
         warnings = list(attributes["warnings"][number])
         table = tables[0]
         if np.isfinite(sampling):
+            unseen = arrays.get(f"unseen_{number:04d}")
             table, doubts = read_map(
                 maps[f"map_{number:04d}"],
                 float(maps["map_sampling"]),
@@ -50,6 +51,7 @@ def main(
                 looked_at,
                 epsilon=epsilon,
                 frame=number,
+                unseen=None if unseen is None else unseen > 0,
             )
             warnings += doubts
             tables.append(table)

@@ -42,8 +42,9 @@ from latticework.simulation.exit_waves import simulate
 
 SEED = 90  # of no run: structures that no training has
 FIELD = 384  # px of the network's grid: enough for a sign, and quick
-ALARMS = 0.03  # of familiar images in the half that calibrates
-PENALTY = 0.01  # of the regression
+ALARMS = 0.03  # of familiar images in the half that calibrates, left out in turn
+PENALTY = 0.001  # of the regression
+FOLDS = 8
 
 Picture = tuple[str, np.ndarray, float | None]  # name, (series, ny, nx), Å or None to measure it
 
@@ -159,7 +160,8 @@ def signs_of_picture(network: torch.nn.Module, card: dict, picture: Picture) -> 
         sampling = target if lattice is None else lattice.sampling
     series = card["network"]["frames"]
     side = round(FIELD * target / sampling)
-    image = np.broadcast_to(image, (series, *image.shape[1:])) if len(image) != series else image
+    if len(image) != series:
+        image = np.broadcast_to(image[:1], (series, *image.shape[1:]))
     middle = [slice(max(0, (n - side) // 2), (n - side) // 2 + side) for n in image.shape[1:]]
     image = np.ascontiguousarray(image[:, middle[0], middle[1]])
     with watched(network) as features:
@@ -168,13 +170,16 @@ def signs_of_picture(network: torch.nn.Module, card: dict, picture: Picture) -> 
     return signs_of(features, maps, image, sampling, card)
 
 
+def digest(name: str, place: int, count: int) -> int:
+    """A number below `count` that belongs to a name: images of one structure stay together."""
+    return hashlib.sha256(name.encode()).digest()[place] % count
+
+
 def fit(z: np.ndarray, foreign: np.ndarray) -> np.ndarray:
-    """Coefficients (1 + 2 n) of a logistic regression on n signs and their squares; both kinds of
-    images weigh the same."""
-    design = np.column_stack([np.ones(len(z)), z, z**2])
+    """Coefficients (1 + n) of a logistic regression on n signs; both kinds weigh the same."""
+    design = np.column_stack([np.ones(len(z)), z])
     weight = np.where(foreign, 0.5 / foreign.sum(), 0.5 / (~foreign).sum())
-    # Squares are larger than what they are the squares of.
-    penalty = PENALTY * np.r_[0, np.ones(z.shape[1]), np.full(z.shape[1], 4.0)]
+    penalty = PENALTY * np.r_[0, np.ones(z.shape[1])]
 
     def loss(p: np.ndarray) -> tuple[float, np.ndarray]:
         odds = design @ p
@@ -185,25 +190,40 @@ def fit(z: np.ndarray, foreign: np.ndarray) -> np.ndarray:
     return minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
 
 
+def standardised(values: pd.DataFrame, familiar: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+    """Signs by the median and the scatter of familiar images, and these."""
+    known = values[familiar]
+    scale = pd.DataFrame({"centre": known.median()})
+    scale["width"] = 1.48 * (known - scale["centre"]).abs().median() + 1e-3
+    return ((values - scale["centre"]) / scale["width"]).clip(-CUT, CUT).to_numpy(), scale
+
+
 def calibrate(table: pd.DataFrame) -> tuple[Familiarity, pd.DataFrame]:
     """A familiarity from the signs of images (columns name, foreign, and the signs), and the table
-    with the columns `test` and `score`."""
+    with the columns `test` and `score`.
+
+    The threshold is that of scores of images that were left out of the fit, fold by fold: those of
+    the fit itself would promise too much.
+    """
     kinds = [column for column in table if column not in ("name", "foreign")]
-    test = table["name"].map(lambda n: hashlib.sha256(n.encode()).digest()[0] % 2 == 1).to_numpy()
+    test = table["name"].map(lambda name: digest(name, 0, 2) == 1).to_numpy(bool)
+    fold = table["name"].map(lambda name: digest(name, 1, FOLDS)).to_numpy()
     foreign, values = table["foreign"].to_numpy(bool), table[kinds]
-    known = values[~test & ~foreign]
-    centre = known.median()
-    width = 1.48 * (known - centre).abs().median() + 1e-3
-    z = ((values - centre) / width).clip(-CUT, CUT).to_numpy()
+    left_out = []
+    for number in range(FOLDS):
+        others, these = ~test & (fold != number), ~test & ~foreign & (fold == number)
+        z, _ = standardised(values, others & ~foreign)
+        p = fit(z[others], foreign[others])
+        left_out.append(p[0] + z[these] @ p[1:])
+    threshold = float(np.quantile(np.concatenate(left_out), 1 - ALARMS))
+    z, scale = standardised(values, ~test & ~foreign)
     p = fit(z[~test], foreign[~test])
-    odds = p[0] + z @ p[1 : 1 + len(kinds)] + z**2 @ p[1 + len(kinds) :]
-    threshold = float(np.quantile(odds[~test & ~foreign], 1 - ALARMS))
+    odds = p[0] + z @ p[1:]
     warned = odds > threshold
     made = Familiarity(
-        centre=dict(centre.astype(float)),
-        width=dict(width.astype(float)),
-        linear=dict(zip(kinds, p[1 : 1 + len(kinds)].tolist(), strict=True)),
-        squared=dict(zip(kinds, p[1 + len(kinds) :].tolist(), strict=True)),
+        centre=scale["centre"].to_dict(),
+        width=scale["width"].to_dict(),
+        weight=dict(zip(kinds, p[1:].tolist(), strict=True)),
         constant=float(p[0]),
         threshold=threshold,
         measured={

@@ -17,7 +17,8 @@ def publish(trained: Path, published: Path) -> None:
     weights.save(published, network, card, half=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -25,3 +26,7 @@ if __name__ == "__main__":
     parser.add_argument("published", type=Path, help="where to write them")
     arguments = parser.parse_args()
     publish(arguments.trained, arguments.published)
+
+
+if __name__ == "__main__":
+    main()

@@ -158,6 +158,10 @@ def read(run: Path) -> dict[str, Any]:
     expected = ("config", "data", "inputs", "outputs")
     if wrong := [key for key in expected if not isinstance(found.get(key), dict)]:
         raise ManifestError(f"{path}: expected {list(expected)}, of which {wrong} are wrong")
+    if not (found["inputs"] and found["outputs"]):
+        raise ManifestError(
+            f"{path}: records no code or no results, with which nothing is compared"
+        )
     return found
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 VERSION = 1
+SEAL = "sha256_of_texts"  # the attribute with the checksum of the others
 CHUNK = 4096  # values of a column that grows
 SPARE = 4 << 20  # bytes that must stay free on the disk that a file grows on
 WAITING = 1 << 20  # bytes that may wait in the HDF5 library's memory before they are written
@@ -53,7 +54,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # A name may be as long as the file system allows, and the temporary one is longer.
+    start = path.name.encode()[:200].decode(errors="ignore")
+    temporary = path.with_name(f".{start}.{os.getpid()}.partial")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -111,6 +114,13 @@ def _describe(file: h5py.File, kind: str, attributes: Mapping[str, Any]) -> None
     file.attrs["version"] = VERSION
     file.attrs["software"] = json.dumps(software())
     file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
+    file.attrs[SEAL] = _seal(file)
+
+
+def _seal(file: h5py.File) -> str:
+    """sha256 of a file's texts, which HDF5's own checksums leave out."""
+    texts = [str(file.attrs.get(name)) for name in ("format", "version", "software", "attributes")]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _add(file: h5py.File, name: str, array: Array) -> None:
@@ -238,6 +248,12 @@ def _opened(path: Path, kind: str, names: Sequence[str]) -> h5py.File:
         raise ShardError(
             f"{path}: expected format latticework/{kind} version {VERSION}, "
             f"found {found[0]} version {found[1]}"
+        )
+    if file.attrs.get(SEAL, seal := _seal(file)) != seal:
+        file.close()
+        raise ShardError(
+            f"{path}: expected attributes as they were written, found others: the file is damaged. "
+            "Delete it and run again: it is made anew."
         )
     if missing:
         present = sorted(file)

@@ -44,9 +44,9 @@ def test_an_atom_that_vibrates_widely_scatters_as_a_free_one():
         return 2 * np.pi * k * scattering_phase("Si", ENERGY, np.array([k**2]))[0] ** 2
 
     assert found == pytest.approx(quad(ring, low, high)[0], rel=2e-3)
-    # f_e falls as Z/(2π² a0 k²): nearly Rutherford scattering at these angles.
-    rutherford = np.pi * (1.3914 * WAVELENGTH * 14 * 2 / (8 * np.pi**2 * 0.5292) * 4) ** 2
-    assert found == pytest.approx(rutherford * (low**-2 - high**-2), rel=0.25)
+    # At these angles the nucleus scatters, screened by the few electrons that are closer to it.
+    rutherford = np.pi * (1.3914 * WAVELENGTH * 14 / (2 * np.pi**2 * 0.52918)) ** 2
+    assert 0.75 < found / (rutherford * (low**-2 - high**-2)) < 1
 
 
 def test_a_still_atom_scatters_nothing_thermally():
@@ -75,26 +75,51 @@ def test_thin_specimens_are_sums_of_atoms():
     # Without a neighbour above it, an atom sees the probe as it is in vacuum.
     atoms = Atoms("Si2", positions=[(3, 6, 0.4), (8.5, 5, 0.4)], cell=(12, 12, 2))
     both = images(atoms)
-    assert both == pytest.approx(images(atoms[:1]) + images(atoms[1:]), abs=1e-3 * both.max())
+    assert np.abs(both - images(atoms[:1]) - images(atoms[1:])).max() < 1e-3 * both.max()
+
+
+def test_atoms_in_disorder_scatter_as_many_single_atoms():
+    # No columns, no channelling: a conserved number of electrons meets every atom.
+    rng = np.random.default_rng(1)
+    places = rng.uniform(0, 1, (60, 3)) * (12, 12, 20)
+    image = images(Atoms("Si60", positions=places, cell=(12, 12, 20)), sampling=0.12)
+    expected, _ = cross_section("Si", energy=ENERGY, sigma=0.076, detector=DETECTOR)
+    assert image.mean() * 12**2 == pytest.approx(60 * expected, rel=0.08)
 
 
 def test_columns_channel_electrons():
     thin, thick = images(dumbbells(1)), images(dumbbells(6))
-    # The wave is drawn to the columns: more than six times as bright, and darker in between.
+    # The wave is drawn to the columns, which scatter more than six times as much.
     assert thick.max() > 6.5 * thin.max()
-    assert thick.mean() == pytest.approx(6 * thin.mean(), rel=0.05)
+    assert thick.mean() > 6.5 * thin.mean()
+
+
+def resampled(image, size):
+    """An image on a grid of `size` by `size`, by its low frequencies; `size` is odd."""
+    spectrum = np.fft.fftshift(np.fft.fft2(image, norm="forward"))
+    first = len(image) // 2 - size // 2
+    return spectrum[first : first + size, first : first + size]
 
 
 def test_windows_of_an_interpolation_cost_little():
     crystal = dumbbells(6)
-    exact, coarse = images(crystal), images(crystal, interpolation=2)
-    rows = np.round(np.arange(len(exact)) * len(coarse) / len(exact)).astype(int) % len(coarse)
-    spread = np.std(exact)
-    # Positions of the grids coincide where their sizes do.
-    if len(exact) == len(coarse):
-        assert np.std(exact - coarse) < 0.06 * spread
-    else:
-        assert np.abs(coarse[rows][:, rows].mean() / exact.mean() - 1) < 0.05
+    exact, coarse = (resampled(images(crystal, interpolation=f), 31) for f in (1, 2))
+    middle = 15
+    exact[middle, middle] = coarse[middle, middle] = 0
+    # RMS over the RMS contrast, for a window of 5.6 Å only.
+    assert np.linalg.norm(exact - coarse) < 0.08 * np.linalg.norm(exact)
+
+
+def spread_over_pixels(sampling):
+    """Share of the high angles that is left of an atom spread over its four nearest pixels.
+
+    So abTEM draws atoms: between pixels they scatter less. Averaged over where they are.
+    """
+    k = np.linspace(*DETECTOR, 200)[:, None] * 1e-3 / WAVELENGTH
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    left = [1 - (1 - np.cos(2 * np.pi * k * f(angle) * sampling)) / 3 for f in (np.cos, np.sin)]
+    weight = k * scattering_phase("Si", ENERGY, k**2) ** 2
+    return (left[0] * left[1] * weight).sum() / (weight.sum() * len(angle))
 
 
 def test_an_image_agrees_with_an_average_over_frozen_phonons():
@@ -124,7 +149,9 @@ def test_an_image_agrees_with_an_average_over_frozen_phonons():
     frequencies = np.fft.fftfreq(len(image), 1 / len(image))
     turns = np.outer(line / crystal.cell.lengths()[1], frequencies)
     ours = (np.exp(2j * np.pi * turns) @ spectrum).real
-    assert ours.sum() == pytest.approx(reference.sum(), rel=0.3)
+    # Bragg beams on the detector, which only abTEM counts, and few configurations leave a tenth.
+    expected = reference.sum() / spread_over_pixels(0.05)
+    assert ours.sum() == pytest.approx(0.9 * expected, rel=0.12)
     scaled = ours * (ours @ reference) / (ours @ ours)
     assert np.std(scaled - reference) < 0.08 * np.std(reference)
 

@@ -15,7 +15,7 @@ import yaml
 from imageio.v3 import imwrite
 from rsciio import hspy
 
-from latticework.config.parse import load
+from latticework.config.parse import ConfigError, check_files, load
 from latticework.datasets.fetch import ChecksumError, FetchError, available, fetch, sha256_of
 from latticework.datasets.read import PictureError, read_picture, to_angstrom
 from latticework.datasets.registry import Dataset, RegistryError, check, load_registry
@@ -595,3 +595,29 @@ def test_real_files(mirror, name, shape, sampling):
 def test_real_four_dimensional_files_are_refused(mirror, name):
     with pytest.raises(PictureError, match="4-D"):
         read_picture(mirror / "diffraction" / name)
+
+
+def test_an_address_with_a_query_and_names_that_are_none():
+    address = "https://zenodo.org/records/1/files/a%20b.tif?download=1"
+    dataset = Dataset(**entry(path=None, url=address, sha256=SHA))
+    assert dataset.checksums == {"a b.tif": SHA}
+    assert dataset.address == address
+    for wrong in (
+        {"url": "https://x.org/..", "sha256": SHA},
+        {"url": "https://x.org", "sha256": SHA},
+    ):
+        with pytest.raises(ValueError, match="no file's name"):
+            Dataset(**entry(path=None, url=url, sha256=SHA))
+    with pytest.raises(ValueError, match="another name"):
+        Dataset(**entry(path=None, url="https://x.org/a", files={"SKIPPED": SHA}))
+
+
+def test_a_key_that_is_there_twice(tmp_path):
+    path = tmp_path / "datasets.yaml"
+    path.write_text("mine: {title: a}\nyours: {title: b}\nmine: {title: c}\n")
+    with pytest.raises(RegistryError, match="'mine' is there twice, in lines 1 and 3"):
+        load_registry(path)
+    with pytest.raises(ConfigError, match="'mine' is there twice"):
+        check_files([path])
+    path.write_text("base: &b {x: 1}\none: {<<: *b, y: 2}\n")
+    check_files([path, tmp_path / "none.yaml"])

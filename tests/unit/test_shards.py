@@ -374,3 +374,17 @@ def test_a_disk_that_is_really_full(small_disk, filled):
     assert done.stdout == f"28 {path}\n"
     assert done.stderr == ""
     assert [item.name for item in small_disk.iterdir()] == ["filling"]
+
+
+def test_attributes_are_under_a_checksum(tmp_path):
+    path = tmp_path / "a.h5"
+    shards.write(path, "dataset", {"x": shards.Array(np.arange(3.0), "Å", ("n",))}, {"run": "a"})
+    assert shards.read(path, "dataset")[1] == {"run": "a"}
+    with h5py.File(path, "r+") as file:
+        file.attrs["attributes"] = '{"run": "b"}'
+    with pytest.raises(shards.ShardError, match="damaged"):
+        shards.read(path, "dataset")
+    # Files of an earlier version have none.
+    with h5py.File(path, "r+") as file:
+        del file.attrs[shards.SEAL]
+    assert shards.read(path, "dataset")[1] == {"run": "b"}

@@ -5,7 +5,7 @@ import pytest
 
 from latticework import materials
 from latticework.datasets.read import read_picture
-from latticework.inference.zone_axis import material_sampling, zone_axis_sampling
+from latticework.inference.zone_axis import material_sampling, material_scales, zone_axis_sampling
 
 GOLD = materials.load("gold")
 FCC_110, FCC_111 = (np.array(GOLD.reflections.zone_axes[axis]) for axis in ("110", "111"))
@@ -71,3 +71,20 @@ def test_a_region_is_all_that_is_looked_at():
     found = material_sampling(image, GOLD, (256, 0, 512, 256))
     assert found.sampling == pytest.approx(0.2, rel=0.01)
     assert material_sampling(image, GOLD, (0, 256, 256, 512)) is None
+
+
+def test_a_smaller_crystal_beside_another_is_a_second_scale():
+    """In the whole image the larger one wins; a part shows the other."""
+    parts = []
+    for width, pixel in ((640, 0.24), (256, 0.19)):
+        y, x = np.mgrid[:400, :width] * pixel
+        waves = sum(np.cos(2 * np.pi * (gx * x + gy * y)) for gx, gy in FCC_110)
+        parts.append(waves)
+    noise = np.random.default_rng(0).normal(0, 1, (400, 896))
+    image = 100 + 10 * np.hstack(parts) + noise
+    found = [scale.sampling for scale in material_scales(image, GOLD)]
+    assert found[0] == pytest.approx(0.24, rel=0.01)
+    assert any(sampling == pytest.approx(0.19, rel=0.01) for sampling in found[1:])
+    # What the user points at is all there is.
+    region = material_scales(image, GOLD, (650, 0, 896, 400))
+    assert [scale.sampling for scale in region] == [pytest.approx(0.19, rel=0.01)]

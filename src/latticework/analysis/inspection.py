@@ -8,6 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from latticework import materials
+from latticework.analysis.atoms.reading import predict_files
+from latticework.config.inference import Images
 from latticework.datasets.containers import choose, describe, signal_axes
 from latticework.datasets.read import (
     Picture,
@@ -17,12 +19,15 @@ from latticework.datasets.read import (
 )
 from latticework.datasets.scans import Patterns, read_patterns, saturated_share
 from latticework.datasets.units import reciprocal_angstrom, to_milliradian
+from latticework.inference import familiarity
 from latticework.inference.direct_beam import direct_beam
 from latticework.inference.resampling import check_pixels
 from latticework.inference.scale import LatticeScale
 from latticework.inference.scan_calibration import disk
 from latticework.inference.zone_axis import material_scales
 
+# px: the side of the middle of a picture that networks read to say how foreign it is.
+LOOKED_AT = 1024
 # Frames of a movie, or patterns of a scan, that are looked at.
 SAMPLE = 32
 
@@ -70,7 +75,7 @@ def inspect_picture(
     first = picture.image[0]
     mask = None if picture.mask is None else picture.mask[0]
     names = sorted({card["material"] for card in cards.values()})
-    scales = {name: list(material_scales(picture.image, materials.load(name))) for name in names}
+    scales = {name: material_scales(picture.image, materials.load(name)) for name in names}
     electrons = electrons_per_pixel(first, mask)
     found: dict[str, Any] = {
         "file": str(path),
@@ -112,6 +117,22 @@ def _suits(picture: Picture, card: Mapping[str, Any], scales: list[LatticeScale]
     agrees = picture.sampling is None or abs(sampling / picture.sampling - 1) < 0.03
     doubt = "" if agrees else f", while the metadata say {picture.sampling:.4f} Å"
     return f"its lattice shows: {sampling:.4f} Å/px{doubt}{series}"
+
+
+def foreignness(picture: Picture, weights_path: Path, scales: list[LatticeScale]) -> float | None:
+    """How far outside of what a network knows the middle of a picture's first frame lies.
+
+    Above 0 a warning would be due. None where the network has no familiarity, reads several images
+    together, or the pixel is unknown.
+    """
+    sampling = scales[0].sampling if scales else picture.sampling
+    if sampling is None or familiarity.load(weights_path) is None:
+        return None
+    frame = picture.image[0]
+    y, x = (max(n - LOOKED_AT, 0) // 2 for n in frame.shape)
+    middle = frame[y : y + LOOKED_AT, x : x + LOOKED_AT]
+    found = predict_files([middle], weights_path, Images(), pixel_size=sampling, progress=False)
+    return found.scores[0] if found.scores else None
 
 
 def inspect_patterns(path: Path, image: str | None = None) -> tuple[dict[str, Any], np.ndarray]:

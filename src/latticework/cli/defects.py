@@ -81,6 +81,15 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--gallery", type=Path, metavar="PNG", help="also draw examples of every name"
     )
     defects.add_argument(
+        "--quality", type=Path, metavar="PNG", help="also draw what is suspect in the first frame"
+    )
+    defects.add_argument(
+        "--anomalies",
+        type=Path,
+        metavar="TABLE",
+        help="also write how unusual each site of the first frame is (1 %% false alarms), .csv",
+    )
+    defects.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
     )
     defects.add_argument(
@@ -184,6 +193,8 @@ def run(arguments: argparse.Namespace) -> int:
         "--library": arguments.library,
         "--overlay": arguments.overlay,
         "--gallery": arguments.gallery,
+        "--quality": arguments.quality,
+        "--anomalies": arguments.anomalies,
     }
     inputs = [arguments.image]
     card: dict[str, Any] = {}
@@ -272,17 +283,19 @@ def write(
     if arguments.library:
         attributes = {
             "image": arguments.image.name,
-            "material": material.name,
             "atoms": "table" if arguments.atoms else "network",
         }
-        write_library(arguments.library, table, defects, found.frames, found.sampling, attributes)
+        write_library(
+            arguments.library, table, defects, found.frames, found.sampling, material, attributes
+        )
         print(f"library: {arguments.library}")
+    atoms = found.atoms[found.atoms["frame"] == 0]
+    if "probability" in atoms:
+        atoms = atoms[atoms["probability"] >= arguments.threshold]
+    judge(arguments, found, atoms, material)
     if arguments.overlay:
         from latticework.figures.defects import save_defects
 
-        atoms = found.atoms[found.atoms["frame"] == 0]
-        if "probability" in atoms:
-            atoms = atoms[atoms["probability"] >= arguments.threshold]
         first = table[table["frame"] == 0]
         save_defects(arguments.overlay, found.frames[0], found.sampling, atoms, first)
         print(f"defects on the image: {arguments.overlay}")
@@ -292,3 +305,30 @@ def write(
         crops = crops_of(table, found.frames, found.sampling)
         save_gallery(arguments.gallery, crops, found.sampling, table)
         print(f"gallery: {arguments.gallery}")
+
+
+def judge(
+    arguments: argparse.Namespace, found: "Prediction", atoms: "pd.DataFrame", material: "Material"
+) -> None:
+    """Write what is suspect, and what looks unusual, in the first frame, where it was asked for."""
+    if arguments.quality:
+        from latticework.analysis.atoms.quality import assess
+        from latticework.figures.quality import quality, save_quality
+
+        checked = assess(atoms, found.frames[0].shape, found.sampling, material)
+        drawn = quality(
+            found.frames[0], found.sampling, checked.atoms, checked.shares, checked.regions
+        )
+        save_quality(arguments.quality, drawn)
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in checked.shares.items())
+        print(f"{shares.replace('_', ' ')}: {arguments.quality}")
+    if arguments.anomalies:
+        from latticework.analysis.atoms.anomalies import find_anomalies
+        from latticework.shards import write_csv
+
+        unusual = find_anomalies(found.frames[0], atoms)
+        write_csv(arguments.anomalies, unusual.sites)
+        print(
+            f"{int(unusual.sites['anomalous'].sum())} of {len(unusual.sites)} sites are unusual, "
+            f"where {unusual.expected_false:.1f} would be by chance: {arguments.anomalies}"
+        )

@@ -46,7 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Look at the file and print what was found: 0."""
     check_outputs([arguments.file], {"--overlay": arguments.overlay})
     # Imported here, so that --help answers at once.
-    from latticework.analysis.inspection import holds_patterns, inspect_patterns, inspect_picture
+    from latticework.analysis.inspection import (
+        foreignness,
+        holds_patterns,
+        inspect_patterns,
+        inspect_picture,
+    )
 
     if holds_patterns(arguments.file, arguments.image):
         found, mean = inspect_patterns(arguments.file, arguments.image)
@@ -58,6 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         cards = published.studies(patterns=False)
         found, picture, scales = inspect_picture(arguments.file, cards, arguments.image)
+        found["foreignness"] = {
+            study: foreignness(picture, published.weights(study), scales[card["material"]])
+            for study, card in cards.items()
+            if card["network"]["frames"] == 1 and scales[card["material"]]
+        }
         lines = picture_in_words(found)
         if arguments.overlay:
             from latticework.figures.inspection import save_picture
@@ -91,7 +101,10 @@ def picture_in_words(found: dict[str, Any]) -> list[str]:
             f"noise as of {electrons:.3g} electrons a pixel{dose} (if zero is no electron)"
         )
     lines += found["not_specimen"] or ["all of it may be specimen"]
-    lines += [f"network {study}: {said}" for study, said in found["studies"].items()]
+    for study, said in found["studies"].items():
+        score = found["foreignness"].get(study)
+        far = "" if score is None else f"; {_foreign(score)}"
+        lines.append(f"network {study}: {said}{far}")
     return lines
 
 
@@ -126,6 +139,11 @@ def _listed(found: dict[str, Any]) -> list[str]:
     several = len(found["images"]) > 1
     listed = [f"  {number}: {line}" for number, line in enumerate(found["images"], start=1)]
     return (listed if several else []) + list(found.get("notes", []))
+
+
+def _foreign(score: float) -> str:
+    known = "is foreign to it" if score > 0 else "looks like what it was trained on"
+    return f"the image {known} (score {score:+.1f}, foreign above 0)"
 
 
 def _angstrom(value: float | None) -> str:

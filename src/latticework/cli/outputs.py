@@ -6,6 +6,10 @@ from pathlib import Path
 
 from latticework.cli.published import InputError
 
+# What is written is what the name says: options that draw pictures, and tables.
+PICTURES = ("--overlay", "--mask", "--residual")
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+
 
 def check_outputs(inputs: Sequence[Path], outputs: Mapping[str, Path | None]) -> None:
     """Raise InputError, before anything is computed, for an output that would do damage.
@@ -35,6 +39,13 @@ def check_outputs(inputs: Sequence[Path], outputs: Mapping[str, Path | None]) ->
             raise InputError(f"{option} {path}: its folder does not exist")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise InputError(f"{option} {path}: its folder cannot be written to")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise InputError(f"{option} {path}: is there already and may not be written to")
+        ending = path.suffix.lower()
+        if option in PICTURES and ending != ".png":
+            raise InputError(f"{option} {path}: a PNG is written; give it the ending .png")
+        if ending in SPREADSHEETS:
+            raise InputError(f"{option} {path}: no spreadsheet is written; give it the ending .csv")
         seen[option] = path
 
 

@@ -88,12 +88,13 @@ def chosen(
     Raises InputError for options that contradict each other, for weights that are not there, and
     for those of the other command; CardError for a file that cannot be used.
     """
+    own = path is not None
     if path is None:
         path = weights(study or _only_study(patterns), network)
     elif network is not None:
         raise InputError(f"--network {network}: chooses published weights; leave out --weights")
     card = card_of(path)
-    if study is not None and card.get("study", study) != study:
+    if own and study is not None and card.get("study", study) != study:
         raise InputError(
             f"{path}: are weights of the study '{card['study']}', not of '{study}'; give "
             f"--study {card['study']}, or other weights"

@@ -176,7 +176,9 @@ def read_signals(path: Path, lazy: bool) -> list[dict[str, Any]]:
         if signals:
             return signals
         reasons.append(f"{name}: nothing in it")
-    if path.is_file() and h5py.is_hdf5(path) and (held := datasets_of(path)):
+    # What a known program wrote and its reader cannot read is damaged.
+    unknown = path.is_file() and h5py.is_hdf5(path) and not readers_by_groups(path)
+    if unknown and (held := datasets_of(path)):
         return only_dataset(path, held, lazy)
     if ending in ("tif", "tiff") and _is_planar_colour(path):
         raise PictureError(
@@ -258,7 +260,7 @@ def _refuse_pickles(path: Path) -> None:
 def _is_planar_colour(path: Path) -> bool:
     """Whether a TIFF keeps its colours in separate planes, as tifffile writes three frames."""
     try:
-        with tifffile.TiffFile(path) as file:
+        with _lost_frames_raise(), tifffile.TiffFile(path) as file:
             first = file.pages.first
             return (
                 first.samplesperpixel > 1 and first.planarconfig == tifffile.PLANARCONFIG.SEPARATE

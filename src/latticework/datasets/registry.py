@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import yaml
 from pydantic import (
@@ -19,6 +19,9 @@ from pydantic import (
 )
 
 from latticework import yaml_files
+
+# What lies beside the files of a data set that is fetched.
+RESERVED = ("SKIPPED", "reference", "probe")
 
 
 class RegistryError(ValueError):
@@ -36,6 +39,8 @@ def _inside(path: str) -> str:
 def _plain_name(name: str) -> str:
     if not re.fullmatch(r"[^/\\.~][^/\\]*", name):
         raise ValueError("a file name, without a folder and without a leading dot")
+    if name in RESERVED:
+        raise ValueError(f"another name: {', '.join(RESERVED)} are the fetched folder's own")
     return name
 
 
@@ -104,6 +109,13 @@ class Source(BaseModel):
             )
         if self.path is not None and self.mirror:
             raise ValueError("a file of your own (path) has no mirror")
+        if self.path is None and not self.files:
+            for name in self.checksums:
+                try:
+                    _plain_name(name)
+                except ValueError:
+                    said = f"the address ends in '{name}', which is no file's name"
+                    raise ValueError(said) from None
         if self.derived and not self.mirror:
             raise ValueError("a derived file can only come from a mirror: give its `mirror` path")
         return self
@@ -122,7 +134,9 @@ class Source(BaseModel):
         if self.files:
             return dict(self.files)
         # What is derived has a name of its own; another file lies at the address.
-        place = self.mirror if self.derived else self.path_in_repository or self.url
+        # The address of a download may end in a query, which is no part of the name.
+        web = unquote(urlsplit(self.url).path) if self.url else ""
+        place = self.mirror if self.derived else self.path_in_repository or web
         return {PurePosixPath(place or "").name: self.sha256}
 
     def address_of(self, name: str) -> str:

@@ -21,6 +21,7 @@ MANY = 4000  # atoms above which they are drawn by the graphics card
 SHOWN = 12  # rows of the table on the page; the file has all
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 INK, ACCENT = "#22303c", "#c1440e"
+NO_SPECIMEN = (220, 40, 30)  # RGB
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title>
@@ -32,7 +33,8 @@ h1 {font-size: 1.5em; margin-bottom: 0.1em} h2 {font-size: 1.1em; margin: 1.6em 
 .warnings {background: #fdecd8; border-left: 5px solid #c1440e; padding: 0.4em 1em; margin: 1em 0}
 .facts {display: grid; grid-template-columns: max-content auto; gap: 0.1em 1.2em}
 .facts dt {color: #5b6b79} .facts dd {margin: 0}
-.row {display: flex; flex-wrap: wrap; gap: 1em} .row > div {flex: 1 1 340px; min-width: 0}
+.row {display: grid; gap: 1em; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr))}
+.row > div {min-width: 0; overflow: hidden}
 table {border-collapse: collapse; font-size: 0.85em; font-variant-numeric: tabular-nums}
 .scroll {overflow-x: auto} td, th {padding: 0.15em 0.8em; text-align: right}
 th {border-bottom: 1px solid #aab} a.button {background: #22303c; color: white; padding: 0.4em 1em;
@@ -52,6 +54,10 @@ names.</p>
 <p><a class="button" id="table" download="$table_name" href="data:text/csv;base64,$table">
 All $rows rows, as CSV</a></p>
 <div class="scroll">$preview</div>
+<script>
+// Figures were drawn before the page had its columns.
+addEventListener("load", () => dispatchEvent(new Event("resize")));
+</script>
 </body></html>
 """)
 
@@ -69,14 +75,12 @@ def save_page(
         The files that were read.
     """
     drawn = [histogram(measured.distances, "Å", measured.distances_are, measured.expected)]
-    drawn.append(
-        histogram(measured.atoms["probability"].to_numpy(), "probability", "probabilities")
-    )
+    drawn.append(histogram(measured.atoms["probability"].to_numpy(), "", "probabilities"))
     for name, values in measured.strain.items():
         drawn.append(histogram(100 * values, "%", f"strain ε<sub>{name}</sub>", 0.0))
     for column in measured.atoms.columns:
         if str(column).startswith("residual"):
-            drawn.append(histogram(measured.atoms[column].to_numpy(), str(column), "residuals"))
+            drawn.append(histogram(measured.atoms[column].to_numpy(), "", str(column)))
     text = found.atoms.to_csv(index=False, float_format=FLOAT_FORMAT)
     name = Path(sources[0]).name if sources else "image"
     page = PAGE.substitute(
@@ -88,7 +92,7 @@ def save_page(
             f"<dt>{html.escape(term)}</dt><dd>{html.escape(value)}</dd>"
             for term, value in facts(found, sources)
         ),
-        picture=division(picture(found, measured), "picture"),
+        picture=division(picture(found, measured), "picture", buttons=True),
         histograms="".join(
             f"<div>{division(figure, f'histogram{number}')}</div>"
             for number, figure in enumerate(drawn)
@@ -123,7 +127,8 @@ def facts(found: Prediction, sources: Sequence[Path]) -> list[tuple[str, str]]:
     ]
     if found.scores:
         said = "does not look like" if found.scores[0] > 0 else "looks like"
-        lines.append(("familiarity", f"{said} the training ({found.scores[0]:+.1f}; below 0 is)"))
+        score = f"score {found.scores[0]:+.1f}, familiar images stay below 0"
+        lines.append(("familiarity", f"{said} the training ({score})"))
     if found.mask is not None:
         lines.append(("no specimen", f"{found.mask[0].mean():.1%} of the image, shaded red"))
     return lines + [("assumed", note) for note in found.notes]
@@ -137,13 +142,12 @@ def warned(warnings: Sequence[str]) -> str:
     return f'<div class="warnings"><b>Doubtful</b><ul>{lines}</ul></div>'
 
 
-def division(figure: go.Figure, name: str) -> str:
+def division(figure: go.Figure, name: str, buttons: bool = False) -> str:
     """A figure as a part of the page, which has the library once."""
+    config = {"displaylogo": False, "responsive": True}
+    config |= {"displayModeBar": buttons, "scrollZoom": buttons}
     return figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=name,
-        config={"displaylogo": False, "scrollZoom": True, "responsive": True},
+        full_html=False, include_plotlyjs=False, div_id=name, default_width="100%", config=config
     )
 
 
@@ -164,11 +168,11 @@ def picture(found: Prediction, measured: Summary) -> go.Figure:
         "sizing": "stretch",
         "layer": "below",
     }
-    figure.add_layout_image(source=embedded(Image.fromarray(grey)), **place)
+    colour = np.repeat(grey[..., None], 3, axis=-1)
     if found.mask is not None:
-        red = np.zeros((ny, nx, 4), dtype=np.uint8)
-        red[found.mask[0]] = (220, 40, 30, 110)
-        figure.add_layout_image(source=embedded(Image.fromarray(red)), **place)
+        masked = found.mask[0]
+        colour[masked] = 0.6 * colour[masked] + 0.4 * np.array(NO_SPECIMEN)
+    figure.add_layout_image(source=embedded(Image.fromarray(colour)), **place)
     kind = go.Scattergl if len(measured.atoms) > MANY else go.Scatter
     for number, (name, table) in enumerate(measured.atoms.groupby("class", sort=True)):
         figure.add_trace(
@@ -229,8 +233,11 @@ def histogram(
     if not len(values):
         return None
     low, high = np.percentile(values, (0.5, 99.5))
-    inside = values[(values >= low) & (values <= high)]
-    heights, edges = np.histogram(inside, bins=min(60, 10 + len(inside) // 10))
+    # Values that are all the same, but for rounding, make one bar of a width that can be seen.
+    least = 1e-3 * max(abs(low), 1e-3)
+    low, high = (low, high) if high - low > least else (low - least, high + least)
+    bins = min(60, 10 + len(values) // 10)
+    heights, edges = np.histogram(values, bins=bins, range=(low, high))
     figure = go.Figure(
         go.Bar(
             x=0.5 * (edges[1:] + edges[:-1]),

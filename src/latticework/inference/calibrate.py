@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from latticework.datasets.fetch import fetch
+from latticework.datasets.not_specimen import wide
 from latticework.datasets.read import PictureError, read_picture
 from latticework.datasets.registry import Dataset
-from latticework.inference.scale import ScaleError, choose_sampling
-from latticework.inference.zone_axis import material_sampling
+from latticework.inference.scale import TOLERANCE, ScaleError, choose_sampling
+from latticework.inference.zone_axis import material_scales
 from latticework.materials import Material
 from latticework.shards import Array
 
@@ -34,8 +35,9 @@ def images(
     -------
     dict, dict
         Images may differ in size: they are image_0000 … with `sampling` (images,) in Å, NaN where
-        it is unknown; an image's hand mask is mask_0000 …; `reference` (points, 2) is in px of the
-        first image. Attributes: `names`, `sampling_source` and `warnings` of every image,
+        it is unknown; an image's hand mask is mask_0000 …; what shows no specimen is filled, and 1
+        in unseen_0000 … where it is too wide for atoms to be told; `reference` (points, 2) is in px
+        of the first image. Attributes: `names`, `sampling_source` and `warnings` of every image,
         `skipped` (a reason, or empty) and the registry's `entry`.
 
     Raises PictureError for a file that is no image, or a mask of another shape.
@@ -49,9 +51,13 @@ def images(
     # All files are in place: this only verifies them and says where they are.
     for path, mask_path in dataset.images(fetch(dataset, None, folder)):
         picture = read_picture(path)
-        for image in picture.image:
+        for frame, image in enumerate(picture.image):
             number = len(names)
             sampling, source, notes = calibrated(image, picture.sampling, dataset, material)
+            notes = [*picture.warnings, *notes]
+            if picture.mask is not None and picture.mask[frame].any():
+                unseen = wide(picture.mask[frame]).astype(np.uint8)
+                arrays[f"unseen_{number:04d}"] = Array(unseen, "1", ("y", "x"))
             arrays[f"image_{number:04d}"] = Array(image, "counts", ("y", "x"))
             if mask_path is not None:
                 mask = read_mask(mask_path, image.shape)
@@ -90,11 +96,19 @@ def calibrated(
 ) -> tuple[float, str, list[str]]:
     """Pixel size in Å of an image (ny, nx), its source, and warnings.
 
-    NaN and "unknown" where neither the user, the material's lattice nor the metadata say.
+    NaN and "unknown" where neither the user, the material's lattice nor the metadata say. Of
+    several lattices that fit, the one that agrees with the metadata is taken, else the clearest.
     """
-    lattice = material_sampling(image, material, dataset.scale_region)
+    scales = material_scales(image, material, dataset.scale_region)
+    agreeing = [s for s in scales if metadata and abs(s.sampling / metadata - 1) <= TOLERANCE]
+    lattice = next(iter([*agreeing, *scales]), None)
+    doubts = []
+    if len(scales) > 1 and not agreeing and dataset.pixel_size_angstrom is None:
+        fit = ", ".join(f"{scale.sampling:.4f}" for scale in scales)
+        doubts = [f"several lattices fit, at {fit} Å/px: scale_region says which to measure"]
     try:
-        return choose_sampling(lattice, metadata, dataset.pixel_size_angstrom)
+        sampling, source, warnings = choose_sampling(lattice, metadata, dataset.pixel_size_angstrom)
+        return sampling, source, warnings + doubts
     except ScaleError as error:
         return float("nan"), "unknown", [str(error)]
 

@@ -181,8 +181,7 @@ class Familiarity(BaseModel):
 
     centre: dict[str, float] = Field(description="Median of each sign of familiar images.")
     width: dict[str, float] = Field(description="Their scatter (1.48 times the median deviation).")
-    linear: dict[str, float]
-    squared: dict[str, float]
+    weight: dict[str, float] = Field(description="Log-odds for each width from the centre.")
     constant: float
     threshold: float = Field(description="Log-odds above which an image is called foreign.")
     measured: dict[str, float] = Field(
@@ -195,7 +194,7 @@ class Familiarity(BaseModel):
         total = self.constant - self.threshold
         for name, centre in self.centre.items():
             z = np.clip((found[name] - centre) / self.width[name], -CUT, CUT)
-            total += self.linear[name] * z + self.squared[name] * z**2
+            total += self.weight[name] * z
         return float(total)
 
     def warning(self, score: float) -> str | None:

@@ -4,7 +4,7 @@ Along ⟨110⟩ an fcc metal shows two pairs of {111} reflections and a pair of 
 polygon, so `scale.lattice_sampling` does not see it, and hardly anything else looks like it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -38,44 +38,59 @@ def material_sampling(
 ) -> LatticeScale | None:
     """Pixel size by the lattice of a material, or None where the image does not show it.
 
-    The first of `material_scales`, with the same parameters.
-    """
-    return next(material_scales(image, material, region), None)
-
-
-def material_scales(
-    image: np.ndarray, material: Material, region: Sequence[int] | None = None
-) -> Iterator[LatticeScale]:
-    """Pixel sizes at which the image shows the lattice of a material, the clearest first.
-
-    There is more than one where another crystal has planes with the same angles.
-
     Parameters
     ----------
     image
-        As for `zone_axis_scales`.
+        As for `zone_axis_sampling`.
     material
         Its reflections are looked for.
     region
         x0, y0, x1, y1 in px, where to look; without it in the whole image.
     """
-    if region is not None:
-        x0, y0, x1, y1 = region
-        image = image[..., y0:y1, x0:x1]
+    return next(_scales(_cut(image, region), material), None)
+
+
+def material_scales(
+    image: np.ndarray, material: Material, region: Sequence[int] | None = None
+) -> list[LatticeScale]:
+    """Pixel sizes at which the image shows the lattice of a material, the whole image's first.
+
+    There is more than one where another crystal has planes with the same angles. A smaller crystal
+    beside another one shows best in a part of the image: those are looked at as well, and of parts
+    that agree the clearest tells. The parameters are those of `material_sampling`.
+    """
+    found = _apart(_scales(_cut(image, region), material))
+    if region is not None or material.reflections.spacing is not None:
+        return found
+    parts = [scale for part in _windows(image) for scale in _scales(part, material)]
+    clearest_first = sorted([*found[1:], *parts], key=lambda scale: -scale.confidence)
+    return _apart([*found[:1], *clearest_first])
+
+
+def _cut(image: np.ndarray, region: Sequence[int] | None) -> np.ndarray:
+    if region is None:
+        return image
+    x0, y0, x1, y1 = region
+    return image[..., y0:y1, x0:x1]
+
+
+def _scales(image: np.ndarray, material: Material) -> Iterator[LatticeScale]:
     reflections = material.reflections
     if reflections.spacing is not None:
         found = lattice_sampling(image, reflections.spacing, reflections.symmetry)
         yield from () if found is None else (found,)
         return
-    known: list[float] = []
-    patterns = [np.array(pattern) for pattern in reflections.zone_axes.values()]
-    # A smaller crystal beside another one shows best in a part of the image.
-    for part in (image, *(() if region is not None else _windows(image))):
-        for pattern in patterns:
-            for scale in zone_axis_scales(part, pattern):
-                if all(abs(scale.sampling / other - 1) > TOLERANCE for other in known):
-                    known.append(scale.sampling)
-                    yield scale
+    for pattern in reflections.zone_axes.values():
+        yield from zone_axis_scales(image, np.array(pattern))
+
+
+def _apart(scales: Iterable[LatticeScale]) -> list[LatticeScale]:
+    """Scales that differ from all those before them."""
+    kept: list[LatticeScale] = []
+    for scale in scales:
+        if all(abs(scale.sampling / other.sampling - 1) > TOLERANCE for other in kept):
+            kept.append(scale)
+    return kept
 
 
 def _windows(image: np.ndarray) -> Iterator[np.ndarray]:

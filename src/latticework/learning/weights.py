@@ -26,15 +26,18 @@ def save(
 ) -> None:
     """Write a network with its card (JSON types) in the header, atomically.
 
-    With `half` its numbers are stored in 16 bits: half the size, and a network answers with the
-    same atoms.
+    With `half` its kernels are stored in 16 bits: half the size, and the same atoms are found.
+    Statistics of batches may lie beyond their range and stay in 32.
 
     The card (`learning.recipe.Recipe.card`) has `study`, `material`, `classes` (names),
     `network` (name and arguments), `energy` in eV, and the sections of the study.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
     if half:
-        tensors = {name: t.half() if t.dtype == torch.float32 else t for name, t in tensors.items()}
+        tensors = {
+            name: t.half() if t.dtype == torch.float32 and t.ndim > 1 else t
+            for name, t in tensors.items()
+        }
     metadata = {
         "card": json.dumps(dict(card), sort_keys=True),
         CHECKSUM: checksum(tensors),

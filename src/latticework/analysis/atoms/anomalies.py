@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import signal
 
 from latticework.analysis.atoms.bonds_and_rings import NORMAL
-from latticework.analysis.atoms.contours import CONTOUR, Sites, describe, find_sites
+from latticework.analysis.atoms.contours import Sites, describe, find_sites
 from latticework.analysis.atoms.scan_noise import memory_of, noise_of, variance_of
 from latticework.analysis.atoms.usual_atoms import learn
 from latticework.seeds import stream
@@ -21,6 +21,9 @@ from latticework.seeds import stream
 # Simulated sites at least, one half of which say what is usual and the other how often it is not;
 # pictures at least and at most.
 SIMULATED, FEWEST_PICTURES, MOST_PICTURES = 4000, 12, 40
+# Distance from the border, in distances to the nearest atom, up to which no site is judged: what
+# lies beyond the picture reaches so far, and nobody knows what it is.
+BORDER = 1.3
 
 
 @dataclass(frozen=True)
@@ -150,8 +153,8 @@ def _precisions(deviations: np.ndarray, sites: Sites) -> np.ndarray:
 
 
 def _inside(sites: Sites, shape: tuple[int, int]) -> np.ndarray:
-    """Mask (n,) of the sites whose contours do not reach the border of a picture (ny, nx)."""
-    margin = CONTOUR * sites.nearest
+    """Mask (n,) of the sites that atoms beyond the border of a picture (ny, nx) do not reach."""
+    margin = BORDER * sites.nearest
     limit = np.array(shape[::-1]) - 1 - margin
     return ((sites.positions > margin) & (sites.positions < limit)).all(axis=1)
 

@@ -222,7 +222,7 @@ def predict_files(
     notes = list(read.notes)
     if pixel_size is None:
         lattice, said = chosen_lattice(
-            list(material_scales(frames, material, scale_region)),
+            material_scales(frames, material, scale_region),
             read.sampling,
             network,
             card,
