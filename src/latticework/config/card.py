@@ -64,7 +64,6 @@ class PatternsNetwork(Part):
 class PatternsCard(Part):
     """Of a network that reads diffraction patterns."""
 
-    study: str
     network: PatternsNetwork
     simulation: Beam
 
