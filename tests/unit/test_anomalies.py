@@ -75,8 +75,8 @@ def test_missing_and_foreign_atoms_are_found(quick):
     places = found.sites.loc[found.sites["anomalous"], ["x_px", "y_px"]].to_numpy()
     distance = np.linalg.norm(places[:, None] - points[None, chosen], axis=2)
     assert (distance.min(axis=0) < 0.5 * NEAREST).mean() >= 0.8
-    # What else is anomalous stands next to a defect.
-    assert (distance.min(axis=1) > 1.4 * NEAREST).sum() <= 2
+    # What else is anomalous stands near a defect, whose image reaches its surroundings.
+    assert (distance.min(axis=1) > 2.1 * NEAREST).sum() <= 2
 
 
 def test_contours_have_the_shape_of_their_atoms():
@@ -92,19 +92,17 @@ def test_contours_have_the_shape_of_their_atoms():
             image += np.exp(-0.5 * ((along / 4.6) ** 2 + (across / 2.6) ** 2))
         else:
             image += np.exp(-0.5 * (dx**2 + dy**2) / 3.2**2)
-    everything = np.ones(len(points), dtype=bool)
     seen = ((points > 0) & (points < SIZE - 1)).all(axis=1)
     table = pd.DataFrame({"x_px": points[seen, 0], "y_px": points[seen, 1], "class": "C"})
     sites = find_sites(table, image.shape)
-    assert len(everything) > seen.sum()
     _, contours = describe(image, sites, sites.positions)
     odd = contours.iloc[int(np.flatnonzero(np.flatnonzero(seen) == middle)[0])]
     inside = ((sites.positions > 28) & (sites.positions < SIZE - 28)).all(axis=1)
     assert odd["orientation_deg"] == pytest.approx(45, abs=4)
     assert odd["ellipticity"] > 0.25
     assert contours.loc[inside, "ellipticity"].median() < 0.08
-    # Half height of a Gaussian: a disc of radius √(2 ln 2) widths.
-    area = np.pi * 2 * np.log(2) * 3.2**2
+    # Half height of a Gaussian, smoothed by 0.14 of the distance: a disc of radius √(2 ln 2) widths.
+    area = np.pi * 2 * np.log(2) * (3.2**2 + (0.14 * NEAREST) ** 2)
     assert contours.loc[inside, "area_px2"].median() == pytest.approx(area, rel=0.2)
 
 

@@ -74,7 +74,7 @@ def test_noise_has_no_confident_lattice(tmp_path, capsys):
         (["--constant", "0"], "--constant"),
         (["--pixel-size", "9"], "--pixel-size"),
         (["-o", "/nowhere/at/all.csv"], "folder"),
-        (["--channel", "Z"], "no channels"),
+        (["--image", "Z backward"], "Z backward"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(image, options, word, capsys):

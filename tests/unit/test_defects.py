@@ -9,6 +9,7 @@ from latticework import materials
 from latticework.analysis.atoms.atom_set import AtomSet
 from latticework.analysis.atoms.defects import counts, defect_table, find_defects
 from latticework.analysis.atoms.ring_defects import _parts
+from latticework.analysis.atoms.site_strain import compatible_strain, site_strain
 
 BOND = 1.42
 SIDE = 24.0
@@ -245,6 +246,27 @@ def test_at_the_border_a_name_is_doubtful(sheet):
     table = named(shifted[inside], classes[inside])
     assert table["name"].iloc[0].startswith("Si1")
     assert table["confidence"].iloc[0] < 0.5
+
+
+def test_strain_of_a_silicon_site_against_density_functional_theory(sheet):
+    table = materials.load("graphene_si").defects.strain
+    # Between 0 and 5 % the bond grows from 1.624 to 1.753 Å; at 2.5 % it is half way.
+    assert compatible_strain(1.6885, 0.003, {k: table[k] for k in (0, 5)}) == pytest.approx(
+        (2.27, 2.73), abs=0.11
+    )
+    assert compatible_strain(1.62, 0.01, table) == pytest.approx((0, 0.6), abs=0.11)
+    # A bond of 1.69 Å is that of 2.6 % and of more than 10 %: the range says so.
+    low, high = compatible_strain(1.69, 0.005, table)
+    assert low < 3
+    assert high > 15
+    assert np.isnan(compatible_strain(2.0, 0.02, table)).all()
+    points, classes, centre = sheet
+    classes[centre] = "Si"
+    frame = pd.DataFrame({"x_px": points[:, 0], "y_px": points[:, 1], "class": classes})
+    atoms = AtomSet.of_table(frame.assign(sigma_angstrom=0.03), 1.0)
+    defect = find_defects(atoms, (SIDE, SIDE), materials.load("graphene_si"))[0]
+    assert (defect.bond, defect.bond_sigma) == pytest.approx((BOND, 0.03 / 3**0.5))
+    assert np.isnan(site_strain(defect, materials.load("graphene_si"))).all()
 
 
 def test_a_material_without_defects_is_refused(sheet):

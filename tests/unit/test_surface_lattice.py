@@ -259,7 +259,7 @@ def test_graphite_and_iron_bromide_have_their_periods(mirror):
 def test_forward_and_backward_scans_have_one_lattice(mirror):
     path = mirror / "stm/si111_7x7_20nm.sxm"
     both = [
-        read_lattice(read_picture(path, None, way).image[0]).lattice
+        read_lattice(read_picture(path, image=way).image[0]).lattice
         for way in ("forward", "backward")
     ]
     apart = both[0].lengths - both[1].lengths

@@ -283,10 +283,11 @@ def write(
     if arguments.library:
         attributes = {
             "image": arguments.image.name,
-            "material": material.name,
             "atoms": "table" if arguments.atoms else "network",
         }
-        write_library(arguments.library, table, defects, found.frames, found.sampling, attributes)
+        write_library(
+            arguments.library, table, defects, found.frames, found.sampling, material, attributes
+        )
         print(f"library: {arguments.library}")
     atoms = found.atoms[found.atoms["frame"] == 0]
     if "probability" in atoms:

@@ -23,7 +23,7 @@ EXAMPLES = """\
 examples:
   latticework lattice scan.sxm
       vectors in px, and in Å by the file's pixel size
-  latticework lattice scan.sxm --channel Current --direction backward -o reflections.csv
+  latticework lattice scan.sxm --image 'Current backward' -o reflections.csv
       another channel; also write the table of reflections
   latticework lattice hopg.png --constant 2.46
       the lattice constant is known, in Å: it gives the pixel, and the file's is checked
@@ -47,7 +47,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    lattice.add_argument("image", type=Path, help="a file of any vendor's format")
+    lattice.add_argument("file", type=Path, help="a file of any vendor's format")
     lattice.add_argument(
         "-o", "--output", type=Path, metavar="TABLE", help="table of reflections to write, .csv"
     )
@@ -57,9 +57,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     lattice.add_argument(
         "--constant", type=float, metavar="Å", help="the lattice constant, if it is known"
     )
-    lattice.add_argument("--channel", metavar="NAME", help="which channel of a scan to read")
     lattice.add_argument(
-        "--direction", choices=("forward", "backward"), default="forward", help="of a scan's lines"
+        "--image",
+        metavar="NAME",
+        help="which image of the file; of a scan a channel and a direction, 'Current backward'",
     )
     lattice.add_argument(
         "--overlay", type=Path, metavar="PNG", help="also draw the lattice on the image"
@@ -120,7 +121,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
     if arguments.constant is not None and not 1 <= arguments.constant <= 100:
         raise InputError(f"--constant {arguments.constant}: expected 1 to 100 Å")
-    check_outputs([arguments.image], {"-o": arguments.output, "--overlay": arguments.overlay})
+    check_outputs([arguments.file], {"-o": arguments.output, "--overlay": arguments.overlay})
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -131,10 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
     from latticework.datasets.read import read_picture
     from latticework.shards import write_csv
 
-    picture = read_picture(arguments.image, arguments.channel, arguments.direction)
+    picture = read_picture(arguments.file, image=arguments.image)
     sampling = arguments.pixel_size or picture.sampling
     reading = read_lattice(picture.image[0])
-    warnings = list(reading.warnings)
+    warnings = [*picture.warnings, *reading.warnings]
     if len(picture.image) > 1:
         warnings.append(f"the first of {len(picture.image)} frames was read")
     if arguments.constant is not None and reading.lattice is not None:

@@ -149,7 +149,8 @@ def describe(
     intensity = patches[:, radius <= CORE].mean(axis=1)
     # Half height of the neighbours: a bright atom's contour is wider, a faint one's narrower.
     floor = np.percentile(patches[:, radius <= DISC], 10, axis=1)
-    level = 0.5 * (np.median(intensity[around], axis=1) + np.median(floor[around], axis=1))
+    peak = patches[:, POINTS // 2, POINTS // 2]
+    level = 0.5 * (np.median(peak[around], axis=1) + np.median(floor[around], axis=1))
     inside = (patches > level[:, None, None]) & (radius <= CONTOUR)
     excess = np.where(inside, patches - level[:, None, None], 0.0) + 1e-9 * (radius <= CONTOUR)
     moments = _second_moments(excess, x, y)

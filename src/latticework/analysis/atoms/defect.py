@@ -21,8 +21,9 @@ class Defect:
         Probability that all decisions behind the name hold.
     distorted
         Whether the bonds around the dopant are unevenly spread.
-    bond
-        Mean length of the bonds between dopants and their neighbours, Å; NaN without any.
+    bond, bond_sigma
+        Mean length of the bonds between dopants and their neighbours, Å, and its standard
+        deviation; NaN without any.
     centre
         (2,), Å; without it, the mean of the dopants, or of all atoms where there is no dopant.
     """
@@ -35,6 +36,7 @@ class Defect:
     confidence: float
     distorted: bool = False
     bond: float = np.nan
+    bond_sigma: float = np.nan
     centre: np.ndarray | None = None
 
     @property

@@ -9,6 +9,8 @@ import pandas as pd
 
 from latticework import shards
 from latticework.analysis.atoms.defect import Defect
+from latticework.analysis.atoms.site_strain import site_strain
+from latticework.materials import Material
 
 # Side of a crop, Å: a defect of a few atoms with some of the crystal around it.
 CROP = 14.0
@@ -45,6 +47,7 @@ def write_library(
     defects: Sequence[Defect],
     frames: np.ndarray,
     sampling: float,
+    material: Material,
     attributes: Mapping[str, Any],
 ) -> None:
     """Write a library, a row a defect in the order of its table.
@@ -61,17 +64,24 @@ def write_library(
         Images (n, ny, nx).
     sampling
         Their pixel, Å.
+    material
+        What the images show.
     attributes
-        JSON types: where the atoms are from, and the material.
+        JSON types: the image, and where the atoms are from.
 
     Arrays: `crops` (defect, y, x), NaN beyond the picture; `positions`, of the atoms in Å from the
-    centre of the picture's first pixel, ragged; `bond_angstrom`; and each column of the table but
-    its name. Attributes: `names` and `classes`, of each defect's atoms.
+    centre of the picture's first pixel, ragged; `bond_angstrom` and `sigma_bond_angstrom`; `strain`
+    (defect, 2), the least and largest, in %, that the bond of a single dopant is compatible with;
+    and each column of the table but its name. Attributes: `names`, and `classes` of each defect's
+    atoms.
     """
     item = ("defect",)
+    strains = [site_strain(defect, material) for defect in defects]
     arrays = {
         "crops": shards.Array(crops_of(table, frames, sampling), "", (*item, "y", "x")),
         "bond_angstrom": shards.Array(np.array([d.bond for d in defects]), "Å", item),
+        "sigma_bond_angstrom": shards.Array(np.array([d.bond_sigma for d in defects]), "Å", item),
+        "strain": shards.Array(np.array(strains).reshape(-1, 2), "%", (*item, "range")),
     }
     if defects:
         positions = [defect.positions for defect in defects]
@@ -85,6 +95,7 @@ def write_library(
         arrays,
         {
             **attributes,
+            "material": material.name,
             "sampling_angstrom": sampling,
             "names": table["name"].tolist(),
             "classes": [list(map(str, defect.classes)) for defect in defects],

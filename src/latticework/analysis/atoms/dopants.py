@@ -74,10 +74,21 @@ def dopant_defects(
             n_host=len(hosts),
             confidence=_confidence(part, dopants, hosts, found, beyond, field, material),
             distorted=bool(spread > material.defects.distorted),
-            bond=float(np.mean([part.edges[edge]["length"] for edge in part.edges]))
-            if part.edges
-            else np.nan,
+            **_bond(part, hosts, found),
         )
+
+
+def _bond(part: nx.Graph, hosts: list[int], atoms: AtomSet) -> dict[str, float]:
+    """Mean length of the bonds of a defect and its standard deviation, Å.
+
+    An error of a dopant's position lengthens some bonds by what it shortens others, so that those
+    of the hosts remain.
+    """
+    if not part.edges:
+        return {}
+    lengths = [part.edges[edge]["length"] for edge in part.edges]
+    sigma = np.sqrt(np.sum(atoms.sigma[hosts] ** 2)) / len(lengths)
+    return {"bond": float(np.mean(lengths)), "bond_sigma": float(sigma)}
 
 
 def _formula(dopants: np.ndarray, hosts: np.ndarray, material: Material) -> str:

@@ -20,14 +20,23 @@ from latticework.analysis.atoms.sheets.fit import (
 from latticework.analysis.atoms.sheets.jacobian import Jacobian
 from latticework.analysis.atoms.sheets.model import in_physical_units
 from latticework.analysis.atoms.sheets.noise import camera_spectrum, noise_at, residual_spectrum
-from latticework.analysis.atoms.sheets.starts import starts
+from latticework.analysis.atoms.sheets.starts import STEPS, starts
 from latticework.inference.resampling import resample
 
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a part of the image says: microscopes, the likeliest first, the noise, and doubts."""
+
+    microscopes: list[torch.Tensor]
+    spectrum: Spectrum
+    warnings: list[str]
+
+
 FIRST_SIDE = 15.0  # Å, without the margin
-STARTS, KEPT_STARTS = 5, 3
+STARTS, KEPT_STARTS = 8, 3
 DRAWS = 2
-# Two starts whose log likelihoods differ by less are both possible: one in twenty, beyond what two
-# microscopes differ by in how well the positions happen to follow the noise.
+MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 COARSE = 0.4  # Å
@@ -56,15 +65,15 @@ def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:
 
 def first_fit(
     picture: Picture, trust: np.ndarray, spectrum: Spectrum, card: Mapping[str, Any]
-) -> tuple[Fitted, Spectrum, list[str]]:
+) -> Beginning:
     """The microscope and the noise on the densest part of the image, from several starts."""
     part = densest(picture, FIRST_SIDE)
-    limits = {name: _limits(card["imaging"][name]) for name in ("defocus", "cs")}
+    limits = {name: _limits(card["imaging"][name]) for name in STEPS}
     tile = field(picture, trust, spectrum, *part)
     tried = []
     for optics in starts(coarse_problem(picture, trust, spectrum, part), limits, STARTS):
         start = state_at(tile.problem, tile.problem.origin, optics)
-        tried.append(fit(tile.problem, start, steps=5))
+        tried.append(fit(tile.problem, start, steps=4))
     tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
     spectrum = new_spectrum(tile, tried[0], spectrum)
     tile = field(picture, trust, spectrum, *part)
@@ -73,10 +82,19 @@ def first_fit(
         start = state_at(tile.problem, solution.state.positions, solution.state.optics)
         ends.append(fit(tile.problem, start, steps=8))
     ends = sorted(ends, key=lambda solution: solution.state.objective)
-    warnings = ambiguity(tile, ends)
+    best = ends[0].state.objective
+    possible = [end for end in ends if end.state.objective - best < undecided(tile)]
     spectrum = new_spectrum(tile, ends[0], spectrum)
-    tile = field(picture, trust, spectrum, *part)
-    return Fitted(tile, sharpened(tile, ends[0])), spectrum, warnings
+    optics = [end.state.optics for end in possible[:MOST_POSSIBLE]]
+    return Beginning(optics, spectrum, ambiguity(tile, possible))
+
+
+def undecided(tile: Field) -> float:
+    """Log likelihoods that differ by less do not tell two microscopes apart.
+
+    One in twenty, beyond what chance makes: how well positions happen to follow the noise.
+    """
+    return UNDECIDED + math.sqrt(len(tile.problem.moved))
 
 
 def coarse_problem(
@@ -137,22 +155,21 @@ def taken_up(found: Jacobian, shape: Sequence[int], density: float) -> np.ndarra
 
 
 def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
-    """A warning where two starts are nearly as likely and disagree."""
+    """A warning where another possible end disagrees with the best about the positions."""
     best, *others = ends
-    chance = math.sqrt(len(tile.problem.moved))
+    core = torch.from_numpy(tile.core)
     for other in others:
         less = other.state.objective - best.state.objective
-        core = torch.from_numpy(tile.core)
         apart = (other.state.positions - best.state.positions)[core]
         rms = float((apart**2).mean().sqrt())
-        if less < UNDECIDED + chance and rms > DIFFERENT:
+        if rms > DIFFERENT:
             values = in_physical_units(torch.stack([best.state.optics, other.state.optics]))
             said = " or ".join(
                 f"defocus {row[0]:.0f} Å with Cs {row[1] / 1e4:.1f} µm" for row in values.tolist()
             )
             return [
-                f"the microscope is not certain: {said} are nearly as likely (log likelihoods "
-                f"{less:.0f} apart, chance alone makes {chance:.0f}), and the positions "
-                f"differ by {rms:.2f} Å (RMS) between them"
+                f"the microscope is not certain on the first {FIRST_SIDE:.0f} Å: {said} are nearly "
+                f"as likely (log likelihoods {less:.0f} apart, chance makes {undecided(tile):.0f}),"
+                f" and the positions differ by {rms:.2f} Å (RMS) between them"
             ]
     return []

@@ -6,7 +6,7 @@ beforehand but the beam's energy and the ranges of microscopes of the network's 
 noise's spectrum and with it the camera's transfer are estimated from what the fit leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -80,23 +80,27 @@ def refine(
         return Refined(network_table(atoms), nothing, nothing, {}, [few])
     trust = coverage(picture)
     spectrum = first_spectrum(picture, trust)
-    first, spectrum, warnings = first_fit(picture, trust, spectrum, card)
+    first = first_fit(picture, trust, spectrum, card)
+    spectrum, microscopes = first.spectrum, first.microscopes
     parts = list(tiles(picture.image.shape, picture.sampling))
     around = picture
     if len(parts) > 1:
         # The first part's microscope is what the tiles' differ from, but for a tilted sheet little.
         precision = in_units(VARIATION) ** -2.0
-        around = replace(picture, usual=first.solution.state.optics, precision=precision)
+        around = replace(picture, usual=microscopes[0], precision=precision)
     fitted: list[Fitted] = []
     for part in tqdm(parts, "refine", unit="tile", disable=not progress):
         tile = field(around, trust, spectrum, *part)
         if not (tile.core.any() and tile.problem.weights.any()):
             continue
-        one = fitted_tile(tile, first.solution.state.optics)
+        one = likeliest(tile, [fitted_tile(tile, optics) for optics in microscopes])
         if not fitted:
+            # Where the first part could not decide, a whole tile does.
+            microscopes = [one.solution.state.optics]
+            around = around if len(parts) == 1 else replace(around, usual=microscopes[0])
             spectrum = new_spectrum(one.field, one.solution, spectrum)
         fitted.append(one)
-    found = assembled(atoms, picture, fitted, material, spectrum, warnings)
+    found = assembled(atoms, picture, fitted, material, spectrum, first.warnings)
     return at_pixel(found, image.shape, sampling, picture.sampling)
 
 
@@ -125,6 +129,16 @@ def picture_of(
         precision,
         free,
     )
+
+
+def likeliest(tile: Field, answers: Sequence[Fitted]) -> Fitted:
+    """Of several answers for a tile the one that fits all of it best."""
+
+    def objective(one: Fitted) -> float:
+        end = one.solution.state
+        return state_at(tile.problem, end.positions, end.optics).objective
+
+    return answers[0] if len(answers) == 1 else min(answers, key=objective)
 
 
 def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:

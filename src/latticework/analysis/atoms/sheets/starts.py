@@ -1,4 +1,4 @@
-"""Where a fit of the microscope starts: a grid of defocus and Cs, the atoms being held."""
+"""Where a fit of the microscope starts: a grid of defocus, Cs and C5, the atoms being held."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ import torch
 from scipy.ndimage import maximum_filter
 
 from latticework.analysis.atoms.sheets.fit import Problem, filtered
-from latticework.analysis.atoms.sheets.model import UNITS, contrast_spectrum, sheet_wave
+from latticework.analysis.atoms.sheets.model import MICROSCOPE, UNITS, contrast_spectrum, sheet_wave
 
-# Steps of the grid, Å: 0.7 rad of χ at 0.81 1/Å, graphene's second order, at 80 kV.
-STEPS = {"defocus": 8.0, "cs": 1.5e4}
-MOST = 30  # values of either
+# Steps of the grid, Å: about 0.9 rad of χ at 0.81 1/Å, graphene's second order, at 80 kV.
+STEPS = {"defocus": 10.0, "cs": 2e4, "c5": 2.5e7}
+MOST = 30  # values of each
 FAINTEST = 0.05  # contrast of a start
 WORSE = 3.0  # times the best start's misfit: such a start is not worth while
 
@@ -52,19 +52,20 @@ def starts(
 ) -> list[torch.Tensor]:
     """Microscopes (parameters,) from which to start, the most likely first.
 
-    `limits` of defocus and cs in Å; everything else is as usual. They are the best local maxima of
-    the grid, as far as they are not much worse than the best of all.
+    `limits` of what STEPS names, in Å; everything else is as usual. They are the best local maxima
+    of the grid, as far as they are not much worse than the best of all.
     """
-    axes = [grid_of(*limits[name], STEPS[name]) for name in ("defocus", "cs")]
+    axes = [grid_of(*limits[name], STEPS[name]) for name in STEPS]
     microscopes = []
-    for defocus, cs in itertools.product(*axes):
+    for values in itertools.product(*axes):
         optics = problem.usual.clone()
         optics[-1] = 1 / UNITS["contrast"]
-        optics[0], optics[1] = defocus / UNITS["defocus"], cs / UNITS["cs"]
+        for name, value in zip(STEPS, values, strict=True):
+            optics[MICROSCOPE.index(name)] = value / UNITS[name]
         microscopes.append(optics)
     with torch.no_grad():
         falls, contrasts = agreement(problem, microscopes)
-    falls = falls.reshape(len(axes[0]), len(axes[1]))
+    falls = falls.reshape([len(axis) for axis in axes])
     peaks = np.flatnonzero((falls == maximum_filter(falls, size=3)).ravel())
     best = peaks[np.argsort(-falls.ravel()[peaks])]
     misfit = total_misfit(problem) - falls.ravel()[best]
