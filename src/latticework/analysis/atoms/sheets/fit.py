@@ -43,10 +43,6 @@ class Problem:
         (parameters,), a Gaussian prior of the microscope: its mean and inverse variance.
     origin
         (n, 2), where the atoms were found, Å.
-    doubts
-        (draws, n, 2) in Å, samples of the errors of the positions, by which the microscope is
-        fitted to where the atoms may be and not only to where they are most likely: without them
-        positions that follow the noise make it seem sharper than it is. None at first.
     """
 
     grid: Grid
@@ -60,7 +56,6 @@ class Problem:
     usual: torch.Tensor
     precision: torch.Tensor
     origin: torch.Tensor
-    doubts: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -100,26 +95,12 @@ def filtered_residual(
     return filtered(problem, problem.image - model_image(problem, positions, optics))
 
 
-def doubt(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Half of the χ² that the errors of the positions add on average."""
-    total = torch.zeros((), dtype=torch.float64)
-    if problem.doubts is None:
-        return total
-    for change in problem.doubts:
-        ahead = model_image(problem, positions + change, optics)
-        behind = model_image(problem, positions - change, optics)
-        difference = filtered(problem, (ahead - behind) / 2)
-        total = total + 0.5 * (problem.weights * difference**2).sum()
-    return total / len(problem.doubts)
-
-
 def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
     """Half of χ² and of the microscope's distance from what is usual: −log of the posterior."""
     residual = filtered_residual(problem, positions, optics)
     away = (problem.precision * (optics - problem.usual) ** 2).sum()
     moved = ((positions - problem.origin) ** 2).sum() / LOOSE**2
-    misfit = 0.5 * ((problem.weights * residual**2).sum() + away + moved)
-    return misfit + doubt(problem, positions.detach(), optics)
+    return 0.5 * ((problem.weights * residual**2).sum() + away + moved)
 
 
 def state_at(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> State:
@@ -198,20 +179,6 @@ def fit(
             found, total = curvature(problem, state)
             age = 0
     return Solution(state, found, total)
-
-
-def errors_drawn(problem: Problem, solution: Solution, draws: int, seed: int = 0) -> torch.Tensor:
-    """Samples (draws, n, 2) of the errors of the positions in a microscope that is held, Å."""
-    atoms = 2 * len(problem.moved)
-    factor = _factor(solution.information[:atoms, :atoms], 0.0)
-    generator = torch.Generator()
-    generator.manual_seed(seed)
-    white = torch.randn(atoms, draws, generator=generator, dtype=torch.float64)
-    scale = _scale(solution.information[:atoms, :atoms])
-    drawn = scale[:, None] * torch.linalg.solve_triangular(factor.T, white, upper=True)
-    errors = torch.zeros(draws, len(problem.classes), 2, dtype=torch.float64)
-    errors[:, problem.moved] = drawn.T.reshape(draws, -1, 2)
-    return errors
 
 
 def settled(problem: Problem, solution: Solution) -> Solution:

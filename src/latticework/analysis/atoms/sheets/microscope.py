@@ -12,7 +12,6 @@ from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, d
 from latticework.analysis.atoms.sheets.fit import (
     Problem,
     Solution,
-    errors_drawn,
     fit,
     model_image,
     state_at,
@@ -35,7 +34,6 @@ class Beginning:
 
 FIRST_SIDE = 15.0  # Å, without the margin
 STARTS, KEPT_STARTS = 8, 3
-DRAWS = 2
 MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
@@ -114,17 +112,6 @@ def coarse_problem(
 
 def _limits(known: Mapping[str, float]) -> tuple[float, float]:
     return known["low"], known["high"]
-
-
-def sharpened(tile: Field, solution: Solution) -> Solution:
-    """A solution whose microscope is fitted to where the atoms may be: see `Problem.doubts`."""
-    problem = tile.problem
-    start = state_at(problem, solution.state.positions, solution.state.optics)
-    solution = fit(problem, start, steps=3)
-    doubts = errors_drawn(problem, solution, DRAWS)
-    doubtful = replace(problem, doubts=doubts)
-    start = state_at(doubtful, solution.state.positions, solution.state.optics)
-    return fit(doubtful, start, steps=4)
 
 
 def new_spectrum(tile: Field, solution: Solution, spectrum: Spectrum) -> Spectrum:

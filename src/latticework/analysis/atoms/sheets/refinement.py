@@ -36,7 +36,6 @@ from latticework.analysis.atoms.sheets.microscope import (
     first_fit,
     first_spectrum,
     new_spectrum,
-    sharpened,
 )
 from latticework.analysis.atoms.sheets.model import in_units
 from latticework.analysis.atoms.sheets.noise import in_local_units
@@ -47,6 +46,7 @@ from latticework.materials import Material
 PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
+STEPS = 8  # of the fit of a tile with its microscope
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
@@ -154,7 +154,8 @@ def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
     problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
     tile = replace(tile, problem=problem)
     share = float((trusted[counted] == 1).mean())
-    return Fitted(tile, settled(problem, sharpened(tile, solution)), share)
+    start = state_at(problem, solution.state.positions, solution.state.optics)
+    return Fitted(tile, settled(problem, fit(problem, start, steps=STEPS)), share)
 
 
 def explained(residual: np.ndarray, weights: np.ndarray, sampling: float) -> np.ndarray:

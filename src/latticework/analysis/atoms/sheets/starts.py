@@ -13,7 +13,7 @@ from latticework.analysis.atoms.sheets.model import MICROSCOPE, UNITS, contrast_
 # Steps of the grid, Å: about 0.9 rad of χ at 0.81 1/Å, graphene's second order, at 80 kV.
 STEPS = {"defocus": 10.0, "cs": 2e4, "c5": 2.5e7}
 MOST = 30  # values of each
-FAINTEST = 0.05  # contrast of a start
+FAINTEST = 0.1  # contrast of a start: with less, an image of the other sign was tried
 WORSE = 3.0  # times the best start's misfit: such a start is not worth while
 
 
@@ -69,7 +69,8 @@ def starts(
     peaks = np.flatnonzero((falls == maximum_filter(falls, size=3)).ravel())
     best = peaks[np.argsort(-falls.ravel()[peaks])]
     misfit = total_misfit(problem) - falls.ravel()[best]
-    chosen = best[misfit <= WORSE * misfit[0]][:count]
+    good = (misfit <= WORSE * misfit[0]) & (contrasts[best] > FAINTEST)
+    chosen = best[good | (best == best[0])][:count]
     for number in chosen:
         microscopes[number][-1] *= max(float(contrasts[number]), FAINTEST)
     return [microscopes[number] for number in chosen]
