@@ -98,3 +98,10 @@ def test_a_data_set_that_its_study_cannot_read_is_refused_before_any_job(fresh):
     assert "my_picture" in message
     assert "scan" in message
     assert "Traceback" not in message
+
+
+def test_the_demo_trains_nothing_and_is_small(fresh):
+    configs = (f"config/{name}.yaml" for name in ("laptop", "published", "demo"))
+    jobs = fresh.jobs("--configfile", *configs)
+    assert not {"train", "figure_training_curve"} & {job.rule for job in jobs}
+    assert len(jobs) < 150
