@@ -102,6 +102,7 @@ def test_what_cannot_be_used_gets_one_line(files, capsys):
         (["--pixel-size", 0.1, "--study", "nothing"], None, "study 'nothing'"),
         (["--pixel-size", 0.1, "--overlay", files[1]], "graphene_si", "is an input file"),
         (["--pixel-size", 9], "graphene_si", "expected 0.005 to 5"),
+        (["--pixel-size", 0.1, "--refine"], "graphene_si", "leave out --atoms"),
     ):
         code, out = run(files, *more, material=material)
         error = capsys.readouterr().err

@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latticework.cli import predict, published
+from latticework.cli.atoms_table import read_atoms
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from latticework.analysis.atoms.defect import Defect
     from latticework.analysis.atoms.reading import Prediction
     from latticework.materials import Material
-
-NEEDED = ("x_px", "y_px", "class")
 
 DESCRIPTION = """\
 Name the defects of a crystal in an image or a movie, and count them: foreign atoms with what they
@@ -81,6 +81,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--gallery", type=Path, metavar="PNG", help="also draw examples of every name"
     )
     defects.add_argument(
+        "--refine", action="store_true", help="name them by positions fitted to the image"
+    )
+    defects.add_argument(
         "--quality", type=Path, metavar="PNG", help="also draw what is suspect in the first frame"
     )
     defects.add_argument(
@@ -129,41 +132,6 @@ def material_of(arguments: argparse.Namespace, known: str | None) -> "Material":
     return material
 
 
-def read_atoms(path: Path, frames: int, shape: tuple[int, int]) -> "pd.DataFrame":
-    """A table of atoms of so many frames of shape (ny, nx), checked. Raises InputError."""
-    import numpy as np
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype={"class": str}, keep_default_na=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--atoms {path}: not a table that can be read ({error})") from error
-    if missing := [name for name in NEEDED if name not in table]:
-        raise InputError(
-            f"--atoms {path}: no column {', '.join(missing)}; expected {', '.join(NEEDED)}, and "
-            "where they are known probability, sigma_angstrom and frame"
-        )
-    if "frame" not in table:
-        table = table.assign(frame=0)
-    numeric = [n for n in table.columns if n != "class" and not n.startswith("p_")]
-    needed = table[[n for n in numeric if n in ("x_px", "y_px", "probability", "frame")]]
-    values = needed.apply(pd.to_numeric, errors="coerce")
-    if table["class"].isna().any() or not np.isfinite(values.to_numpy(dtype=float)).all():
-        raise InputError(f"--atoms {path}: has rows without a number or a class")
-    table = table.assign(**values)
-    table["frame"] = table["frame"].astype(int)
-    if len(table) and not table["frame"].between(0, frames - 1).all():
-        raise InputError(f"--atoms {path}: frames beyond those of the image, 0 to {frames - 1}")
-    ny, nx = shape
-    outside = ~(table["x_px"].between(-1, nx) & table["y_px"].between(-1, ny))
-    if outside.any():
-        raise InputError(
-            f"--atoms {path}: {int(outside.sum())} of {len(table)} atoms lie outside of the image "
-            f"of {nx} × {ny} px"
-        )
-    return table
-
-
 def given_atoms(arguments: argparse.Namespace) -> "Prediction":
     """What --atoms says of the image. Raises InputError, PictureError."""
     import numpy as np
@@ -188,6 +156,8 @@ def given_atoms(arguments: argparse.Namespace) -> "Prediction":
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, name the defects, write the table and say what was found: 0."""
     predict.check_reading(arguments)
+    if arguments.refine and arguments.atoms is not None:
+        raise InputError("--refine: starts from a network's atoms; leave out --atoms")
     outputs = {
         "-o": arguments.output,
         "--library": arguments.library,
@@ -209,7 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(inputs, outputs)
     material = material_of(arguments, card.get("material"))
     if arguments.atoms is None:
-        found = predicted_atoms(arguments, weights_path)
+        found = predicted_atoms(arguments, weights_path, card)
     else:
         found = given_atoms(arguments)
     for warning in found.warnings:
@@ -219,8 +189,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> "Prediction":
-    """Atoms that a network finds, with all candidates. Raises as `reading.predict_files`."""
+def predicted_atoms(
+    arguments: argparse.Namespace, weights_path: Path, card: dict[str, Any]
+) -> "Prediction":
+    """Atoms that a network finds, refined if asked for, with all candidates.
+
+    Raises as `reading.predict_files`, and RefinementError.
+    """
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.reading import predict_files
     from latticework.analysis.atoms.table import LOWEST_PROBABILITY
@@ -230,13 +205,29 @@ def predicted_atoms(arguments: argparse.Namespace, weights_path: Path) -> "Predi
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = predict.DEVICES[arguments.device]
     settings = Images(tile=arguments.tile, threshold=LOWEST_PROBABILITY)
-    return predict_files(
+    found = predict_files(
         [arguments.image],
         weights_path,
         settings,
         pixel_size=arguments.pixel_size,
         progress=not arguments.quiet,
     )
+    if not arguments.refine:
+        return found
+    import pandas as pd
+
+    from latticework.analysis.atoms.refining import refined
+
+    # What is no atom would only draw its neighbours to itself.
+    sure = found.atoms["probability"] >= arguments.threshold
+    fitted, _ = refined(
+        replace(found, atoms=found.atoms[sure]),
+        card,
+        posterior=False,
+        progress=not arguments.quiet,
+    )
+    atoms = pd.concat([fitted.atoms, found.atoms[~sure]], ignore_index=True)
+    return replace(fitted, atoms=atoms)
 
 
 def name_defects(
