@@ -101,7 +101,7 @@ def test_contours_have_the_shape_of_their_atoms():
     assert odd["orientation_deg"] == pytest.approx(45, abs=4)
     assert odd["ellipticity"] > 0.25
     assert contours.loc[inside, "ellipticity"].median() < 0.08
-    # Half height of a Gaussian, smoothed by 0.14 of the distance: a disc of radius √(2 ln 2) widths.
+    # Half height of a smoothed Gaussian: a disc of radius √(2 ln 2) widths.
     area = np.pi * 2 * np.log(2) * (3.2**2 + (0.14 * NEAREST) ** 2)
     assert contours.loc[inside, "area_px2"].median() == pytest.approx(area, rel=0.2)
 

@@ -8,6 +8,7 @@ import tifffile
 from imageio.v3 import imwrite
 
 from latticework import materials
+from latticework.analysis.atoms.reading import folder_of
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, atoms_table
 from latticework.analysis.movies.tracking import track
 from latticework.cli import published
@@ -150,3 +151,13 @@ def test_a_frame_is_read_in_as_many_turns_as_the_config_says(tmp_path, symmetrie
     first = found.loc[found["frame"] == 0, "probability"].to_numpy()
     assert len(first) > 50
     np.testing.assert_array_equal(first, alone["probability"].to_numpy())
+
+
+def test_a_folder_of_frames_is_read_in_the_order_of_their_numbers(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in (2, 10, 1):
+        frame = rng.normal(100 + number, 3, (64, 64)).astype(np.float32)
+        tifffile.imwrite(tmp_path / f"frame_{number}.tif", frame)
+    found = folder_of(tmp_path)
+    assert np.round(found.image.mean(axis=(1, 2))).tolist() == [101, 102, 110]
+    assert found.notes == ("3 frames of the folder, in the order of their names",)

@@ -108,7 +108,7 @@ def check_path(path: Path) -> None:
         # A loop of links, a file of another user's, a name that is too long.
         raise PictureError(f"{path}: cannot be opened: {error.strerror}") from error
     kinds = (
-        (stat.S_ISDIR, "is a folder; give a file in it, or .zspy with its whole content"),
+        (stat.S_ISDIR, "is a folder; give a file in it (predict also reads a folder of frames)"),
         (stat.S_ISFIFO, "is a pipe; save what comes out of it as a file first"),
         (stat.S_ISCHR, "is a device, not a file"),
         (stat.S_ISBLK, "is a device, not a file"),

@@ -14,6 +14,8 @@ from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
+from latticework.datasets.formats import is_zarr
+from latticework.datasets.movies import open_movie
 from latticework.datasets.not_specimen import wide
 from latticework.datasets.read import (
     Picture,
@@ -129,19 +131,37 @@ def picture_of(array: np.ndarray) -> Picture:
     )
 
 
+def folder_of(path: Path) -> Picture:
+    """The frames of a folder, one a file in the order of their names, as if they were one movie.
+
+    Raises PictureError, naming the file, for a frame that cannot be read or has another size.
+    """
+    movie = open_movie(path)
+    frames = np.stack([frame.image for frame in movie.frames()])
+    frames, mask, warnings = specimen_of(frames, path)
+    note = f"{len(frames)} frames of the folder, in the order of their names"
+    return Picture(frames, movie.sampling, {}, path, mask, (note,), warnings)
+
+
+def picture_from(item: Path | np.ndarray, image: str | None) -> Picture:
+    """What an image is given as: an array, a file, or a folder of frames."""
+    if isinstance(item, np.ndarray):
+        return picture_of(item)
+    if item.is_dir() and not is_zarr(item):
+        return folder_of(item)
+    return read_picture(item, image=image)
+
+
 def fields_of(
     images: Sequence[Path | np.ndarray], card: Mapping[str, Any], image: str | None = None
 ) -> Fields:
-    """Fields of images for a network, which are files or arrays.
+    """Fields of images for a network, which are files, folders of frames, or arrays.
 
     Every frame of a movie is a field; all frames of a focal series together are one. `image` says
     which picture of a file that has several. Raises PictureError, also for files that are no
     series, and where their pixel sizes differ.
     """
-    read = [
-        picture_of(item) if isinstance(item, np.ndarray) else read_picture(item, image=image)
-        for item in images
-    ]
+    read = [picture_from(item, image) for item in images]
     sizes = sorted({f"{p.image.shape[2]} × {p.image.shape[1]} px" for p in read})
     count = sum(len(p.image) for p in read)
     together = card["network"]["frames"]
