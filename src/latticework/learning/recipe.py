@@ -66,9 +66,8 @@ class Recipe(Section):
         """What a user of the weights needs to know, as JSON types."""
         card = self.model_dump(mode="json", exclude={"source", "network"})
         own = {key: value for key, value in self.schedule() if key in self.training}
-        return card | {
-            "energy": self.simulation["energy"],
-            "network": self.description(),
-            "training": self.training | own,
-            "processes": runtime.processes,
-        }
+        described = {"network": self.description(), "processes": runtime.processes}
+        # A tunnelling tip has no energy.
+        if "energy" in self.simulation:
+            described["energy"] = self.simulation["energy"]
+        return card | described | {"training": self.training | own}
