@@ -58,7 +58,8 @@ def frontier(energies: np.ndarray, states: str) -> np.ndarray:
 def density(positions: np.ndarray, tips: np.ndarray, decay: float, states: str) -> np.ndarray:
     """Mean of |ψ|² over the frontier orbitals of a molecule at places of the tip (…, 3), in Å.
 
-    Times the number of atoms, so that an atom counts as one where orbitals are spread evenly. ψ = Σ c_i (u_i·d) exp(−κ d)/d, with d from atom i to the tip and u_i the atom's normal.
+    Times the number of atoms, so that an atom counts as one where orbitals are spread evenly.
+    ψ = Σ c_i (u_i·d) exp(−κ d)/d, with d from atom i to the tip and u_i the atom's normal.
     """
     energies, orbitals, normals = pi_orbitals(positions)
     numbers = frontier(energies, states)
