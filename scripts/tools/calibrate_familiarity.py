@@ -68,7 +68,9 @@ def own_images(card: dict, structures: int, microscopes: int) -> Iterator[Pictur
     sizes = image_sizes(box, ranges["sampling"].low, ranges["sampling"].high)
     others = {key: value for key, value in ranges.items() if key != "sampling"}
     for number in range(structures * microscopes):
-        noise = torch.Generator().manual_seed(torch_seed(SEED, card["study"], number))
+        noise = torch.Generator().manual_seed(
+            torch_seed(SEED, f"{card['study']}/familiarity noise", number)
+        )
         which, drawn = number % structures, draw(others, 1, noise)
         size = sizes[int(torch.randint(len(sizes), (), generator=noise))]
         intensity = series_intensity(

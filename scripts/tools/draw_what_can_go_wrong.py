@@ -3,7 +3,7 @@
 python scripts/tools/draw_what_can_go_wrong.py docs/images/wrong
 """
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,11 +70,17 @@ def draw(spoil: Callable[[np.ndarray], None], path: Path) -> None:
     both.resize((ENLARGED * both.width, ENLARGED * both.height), Image.NEAREST).save(path)
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    """Read the command line, and draw every case."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where to write the figures")
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for spoil in (bar, label, hit, line, repeated, seam, missing):
         draw(spoil, folder / f"{spoil.__name__}.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

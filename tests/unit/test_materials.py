@@ -41,7 +41,10 @@ template: honeycomb
 """
 
 
-@pytest.mark.parametrize("name", names.available("materials"))
+WITH_REFERENCE = [n for n in names.available("materials") if materials.load(n).reference]
+
+
+@pytest.mark.parametrize("name", WITH_REFERENCE)
 def test_reference_crystals_are_what_the_material_says(name):
     material = materials.load(name)
     crystal = reference_crystal(material)
@@ -109,7 +112,7 @@ def test_without_groups_all_atoms_are_one():
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(MaterialError, match=r"no 'unobtainium'; there are \['gold', 'graphene'"):
+    with pytest.raises(MaterialError, match=r"no 'unobtainium'; there are .*'gold', 'graphene'"):
         materials.load("unobtainium")
 
 

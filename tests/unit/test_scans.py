@@ -215,7 +215,7 @@ def test_the_command_writes_a_table_and_a_picture(tmp_path, weights, capsys):
         (
             lambda p: np.where(p > np.median(p), np.nan, p),
             ("--reciprocal-pixel", "0.04"),
-            "NaN or infinite",
+            "none of its patterns can be read",
         ),
         (lambda p: np.ones_like(p), ("--reciprocal-pixel", "0.04"), "is constant"),
         (lambda p: p[:, :20, :20], ("--reciprocal-pixel", "0.04"), "expected at least 32"),

@@ -271,4 +271,4 @@ READERS: tuple[tuple[Callable[[Path, bytes], bool], Reader], ...] = (
     (lambda path, start: start.startswith(b"Experiment\t"), _spectrum),
     (_is_matrix, _matrix),
 )
-ENDINGS = ("sxm", "gwy", "txt", "dat")
+ENDINGS = ("sxm", "gwy")

@@ -86,7 +86,7 @@ def drawn_rows(
     for number, repeat in tqdm(numbers, desc="drawn microscopes", unit="image"):
         atoms = held_out.structures[number]
         image, sampling, microscope = draw_image(
-            held_out, number, torch_seed(seed, f"evaluation/drawn/{repeat}", number)
+            held_out, number, torch_seed(seed, f"evaluation/drawn/{repeat}/microscope", number)
         )
         probabilities, working = predict(
             held_out.network,

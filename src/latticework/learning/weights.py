@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from latticework import names, networks
 from latticework.shards import atomic
 
-# Key of the header, beside the card; and more than any weight of a trained network is.
+# Key of the card as it is stored; and more than any weight of a trained network is.
 CHECKSUM, LARGEST = "sha256", 1e6
 
 
@@ -38,12 +38,10 @@ def save(
             name: t.half() if t.dtype == torch.float32 and t.ndim > 1 else t
             for name, t in tensors.items()
         }
-    metadata = {
-        "card": json.dumps(dict(card), sort_keys=True),
-        CHECKSUM: checksum(tensors),
-    }
+    # In the card: the order of several entries of a header is left to chance.
+    signed = dict(card) | {CHECKSUM: checksum(tensors)}
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        save_file(tensors, temporary, metadata={"card": json.dumps(signed, sort_keys=True)})
 
 
 def checksum(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -91,15 +89,16 @@ def load(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         raise WeightsError(
             f"{path}: expected weights written by latticework, found no card in them"
         )
-    check_tensors(tensors, metadata.get(CHECKSUM), path)
     try:
         card = json.loads(metadata["card"])
+        expected = card.pop(CHECKSUM, None)
         network = networks.build(card["network"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         known = list(names.available("networks"))
         raise WeightsError(
             f"{path}: expected a card that describes one of the networks {known}, found: {error!r}"
         ) from error
+    check_tensors(tensors, expected, path)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

@@ -1,8 +1,6 @@
 """What a thin sheet does to the electron wave: the phase that each of its atoms adds."""
 
 import numpy as np
-from abtem.core.energy import energy2sigma
-from abtem.parametrizations import LobatoParametrization
 from ase.formula import Formula
 
 
@@ -27,6 +25,10 @@ def phase_factor(
 
     Raises ValueError for what is no formula.
     """
+    # Imported here: what names this module is read by every configuration.
+    from abtem.core.energy import energy2sigma
+    from abtem.parametrizations import LobatoParametrization
+
     lobato = LobatoParametrization()
     squares = np.asarray(frequencies, dtype=float) ** 2
     total = np.zeros(squares.size)
