@@ -63,8 +63,8 @@ use rule evaluate as drawn with:
         code=code_of("evaluation/evaluate.py", "drawn", "network", "material"),
         function=function("drawn"),
         material=material,
-        evaluation=used_with("evaluation"),
-        inference=used_with("inference"),
+        evaluation=used_with("evaluation", "drawn"),
+        inference=used_with("inference", "drawn"),
         seed=CONFIG.seed,
     message:
         "Score {wildcards.network} of {wildcards.study} in drawn microscopes"

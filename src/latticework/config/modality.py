@@ -47,6 +47,8 @@ class Modality:
         Tables of every network that is scored, in evaluation/<study>/<network>/.
     drawn
         Weights and held-out shards to scores in drawn microscopes, the table drawn.csv.
+    drawn_with
+        Keys of sections that decide those, by section.
     refine
         Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
         there is no refinement.
@@ -69,4 +71,5 @@ class Modality:
     tables: tuple[str, ...] = ()
     network_tables: tuple[str, ...] = ("scores.csv",)
     drawn: str | None = None
+    drawn_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     refine: str | None = None

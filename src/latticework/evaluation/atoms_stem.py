@@ -54,7 +54,9 @@ def evaluate_drawn(
     name: str,
 ) -> Evaluated:
     """Scores in drawn microscopes; arguments and table as in `evaluation.drawn`."""
-    held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
+    held_out = load_held_out(
+        weights_path, structures, simulations, drawn.NO_FIXED | dict(evaluation), inference
+    )
     return drawn.scored(held_out, material, drawn_image, seed, study, name)
 
 

@@ -35,6 +35,8 @@ from latticework.structures import displacements, specimen
 
 REPEATS = 3  # microscopes a structure
 KEYS = ["class", "group"]
+# What the section `evaluation` has to say of microscopes, which here are drawn.
+NO_FIXED = {"doses": [1.0], "defocus": [0.0]}
 
 
 def evaluate_network(
@@ -57,7 +59,9 @@ def evaluate_network(
     over the images and its standard error by bootstrap over the structures; the response. Details:
     a row an image, with its microscope.
     """
-    held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
+    held_out = load_held_out(
+        weights_path, structures, simulations, NO_FIXED | dict(evaluation), inference
+    )
     return scored(held_out, material, drawn_image, seed, study, name)
 
 

@@ -38,6 +38,10 @@ MODALITY = Modality(
     tables=("bounds.csv", "real_images.csv"),
     network_tables=("scores.csv", "drawn.csv"),
     drawn="evaluation.drawn:evaluate_network",
+    drawn_with={
+        "evaluation": ("radius", "border"),
+        "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
+    },
     refine="analysis.atoms.sheets.refinement:refine",
 )
 

@@ -38,6 +38,10 @@ MODALITY = Modality(
     refine="analysis.atoms.gaussian_columns:refine",
     network_tables=("scores.csv", "drawn.csv"),
     drawn="evaluation.atoms_stem:evaluate_drawn",
+    drawn_with={
+        "evaluation": ("radius", "border"),
+        "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
+    },
 )
 
 
