@@ -117,7 +117,7 @@ def probe_transfer(
     kx, ky = frequencies[None, :], frequencies[:, None]
     squared = kx**2 + ky**2
     theta, phi = lam * squared.sqrt(), torch.atan2(ky, kx)
-    inside = (theta <= semiangle * 1e-3 * (1 + 1e-6)).float()
+    inside = (theta <= semiangle * 1e-3 * (1 + 1e-6)).to(frequencies.dtype)
 
     def column(values: torch.Tensor) -> torch.Tensor:
         return values.reshape(-1, 1, 1)
