@@ -15,10 +15,11 @@ import torch
 from latticework import materials, names
 from latticework.config.parse import load
 from latticework.config.study import Study
+from latticework.imaging.bank import Bank
 from latticework.imaging.detector import poisson_counts
 from latticework.imaging.draws import draw
 from latticework.imaging.hrtem import make_batch
-from latticework.imaging.waves import WaveBank, exit_intensity, wave_bank
+from latticework.imaging.waves import exit_intensity, wave_bank
 from latticework.simulation.exit_waves import wave_maker
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -58,7 +59,7 @@ def waves_of(study: Study, count: int) -> tuple[torch.Tensor, list[torch.Tensor]
     return torch.from_numpy(waves), atoms
 
 
-def bank_of(study: Study, waves: torch.Tensor, atoms: list[torch.Tensor]) -> WaveBank:
+def bank_of(study: Study, waves: torch.Tensor, atoms: list[torch.Tensor]) -> Bank:
     classes = [torch.ones(len(item), dtype=torch.long) for item in atoms]
     box = study.structures.parameters.box
     return wave_bank(waves, box, study.imaging.band_limit, atoms, classes)
@@ -73,7 +74,7 @@ def seconds(work: Callable[[], Any], device: str) -> float:
     return time.perf_counter() - start
 
 
-def training_pictures(study: Study, bank: WaveBank, device: str) -> Callable[[], Any]:
+def training_pictures(study: Study, bank: Bank, device: str) -> Callable[[], Any]:
     """One batch as training makes it."""
     generator = torch.Generator(device).manual_seed(0)
     bank = bank.to(device)
@@ -120,7 +121,7 @@ def abtem_pictures(
 
 
 def our_pictures(
-    bank: WaveBank,
+    bank: Bank,
     size: int,
     energy: float,
     parameters: dict[str, torch.Tensor],

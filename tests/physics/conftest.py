@@ -5,7 +5,8 @@ import torch
 from grown import grow_sheet
 
 from latticework.config.base import Range
-from latticework.imaging.waves import WaveBank, wave_bank
+from latticework.imaging.bank import Bank
+from latticework.imaging.waves import wave_bank
 from latticework.seeds import stream
 
 BOX = 24.0
@@ -22,7 +23,7 @@ def fixed():
 
 
 @pytest.fixture(scope="session")
-def phase_sheets() -> WaveBank:
+def phase_sheets() -> Bank:
     """Two phase-object sheets: exp(i Σ of Gaussians at the atoms), 24 Å, band-limited to 1.5/Å."""
     size = 120
     grid = torch.arange(size) * (BOX / size)

@@ -8,10 +8,10 @@ from abtem.parametrizations import LobatoParametrization
 from ase import Atoms
 
 from latticework.config.base import Range
+from latticework.imaging.bank import image_bank
 from latticework.imaging.scan import random_scan, scanned, straight_scan, wander
 from latticework.imaging.stem import (
     OPTICS,
-    image_bank,
     middle_probe,
     probe_transfer,
     record,

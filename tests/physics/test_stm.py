@@ -9,8 +9,9 @@ from scipy.spatial import cKDTree
 from latticework import materials
 from latticework.config.base import Range
 from latticework.config.stm import Simulation
+from latticework.imaging.bank import image_bank
 from latticework.imaging.scan import straight_scan
-from latticework.imaging.stm import disturbances, height_bank, make_batch, scanned_surface
+from latticework.imaging.stm import disturbances, make_batch, scanned_surface
 from latticework.seeds import stream
 from latticework.simulation.hueckel import density, frontier, pi_orbitals
 from latticework.simulation.stm import image_of
@@ -202,7 +203,7 @@ def bank():
     structures = [surface("perovskite_001", 3.87, seed, adsorbates=(0, 0)) for seed in range(2)]
     images = [image_of(atoms, Simulation(sampling=0.4, height=2.1)) for atoms in structures]
     found = [targets(atoms) for atoms in structures]
-    return height_bank(
+    return image_bank(
         torch.from_numpy(np.stack(images)),
         40.0,
         [torch.from_numpy(t.positions[:, :2]).float() for t in found],

@@ -17,7 +17,8 @@ from latticework.imaging.scan import straight_scan
 from latticework.imaging.stem import drawn_microscopes, images_of, middle_probe, record, signal
 from latticework.inference.class_maps import working_sampling
 from latticework.learning import weights
-from latticework.learning.sources.stem import load_image_bank
+from latticework.learning.sources.images import load_image_bank
+from latticework.learning.sources.stem import FORMAT
 from latticework.materials import Material
 from latticework.structures import read_structures
 
@@ -76,7 +77,7 @@ def load_held_out(
         network,
         card,
         [atoms for path in structures for atoms in read_structures(path)],
-        load_image_bank(simulations),
+        load_image_bank(simulations, FORMAT),
         Evaluation.model_validate(evaluation),
         Images.model_validate(inference),
         scanned_image,

@@ -16,12 +16,14 @@ from latticework.evaluation import Evaluated
 from latticework.evaluation.atoms import as_arrays, class_scores, pooled
 from latticework.evaluation.groups import atom_groups
 from latticework.hardware import best_device
+from latticework.imaging.bank import Bank
 from latticework.imaging.draws import Distribution
 from latticework.imaging.scan import straight_scan
-from latticework.imaging.stm import HeightBank, disturbances, scanned_surface
+from latticework.imaging.stm import disturbances, scanned_surface
 from latticework.inference.class_maps import predict, working_sampling
 from latticework.learning import weights
-from latticework.learning.sources.stm import load_height_bank
+from latticework.learning.sources.images import load_image_bank
+from latticework.learning.sources.stm import FORMAT
 from latticework.materials import Material
 from latticework.seeds import torch_seed
 from latticework.structures import read_structures
@@ -46,7 +48,7 @@ def evaluate_network(
     network, card = weights.load(weights_path)
     settings, how = Evaluation.model_validate(evaluation), Images.model_validate(inference)
     atoms = [one for path in structures for one in read_structures(path)]
-    bank = load_height_bank(simulations)
+    bank = load_image_bank(simulations, FORMAT)
     rows = []
     for noise, number, image, sampling in images(bank, card, settings.noises, seed):
         probabilities, pixel = predict(
@@ -77,7 +79,7 @@ def evaluate_network(
 
 
 def images(
-    bank: HeightBank, card: Mapping[str, Any], noises: Sequence[float], seed: int
+    bank: Bank, card: Mapping[str, Any], noises: Sequence[float], seed: int
 ) -> Iterator[tuple[float, int, np.ndarray, float]]:
     """Noise, number of the structure, image (1, size, size) and its pixel in Å, one at a time.
 

@@ -14,9 +14,9 @@ from latticework.config.evaluation_atoms import Evaluation
 from latticework.config.inference import Images
 from latticework.config.micrographs import Imaging
 from latticework.hardware import best_device
+from latticework.imaging.bank import Bank
 from latticework.imaging.detector import detect
-from latticework.imaging.stem import ImageBank
-from latticework.imaging.waves import WaveBank, fixed_microscope, series_intensity
+from latticework.imaging.waves import fixed_microscope, series_intensity
 from latticework.inference.class_maps import predict, working_sampling
 from latticework.learning import weights
 from latticework.learning.sources.waves import load_wave_bank
@@ -72,7 +72,7 @@ class HeldOut:
     network: torch.nn.Module
     card: Mapping[str, Any]
     structures: Sequence[Atoms]
-    bank: WaveBank | ImageBank
+    bank: Bank
     settings: Evaluation
     inference: Images
     imaged: Callable[..., np.ndarray] = held_out_image

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from latticework.imaging import waves
+from latticework.imaging.bank import Bank
 from latticework.imaging.detector import detect
 from latticework.imaging.draws import Distribution, dihedral, draw
 from latticework.imaging.labels import render_labels
@@ -42,7 +43,7 @@ class Batch:
 
 
 def make_batch(
-    bank: waves.WaveBank,
+    bank: Bank,
     count: int,
     *,
     energy: float,

@@ -6,12 +6,12 @@ spectrum is multiplied by the ratio of the aberrated probe's transfer to the per
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
+from latticework.imaging.bank import Bank
 from latticework.imaging.detector import poisson_counts
 from latticework.imaging.draws import Distribution, draw
 from latticework.imaging.electrons import wavelength
@@ -23,53 +23,6 @@ OPTICS = ("defocus", "astigmatism", "astigmatism_angle", "coma", "coma_angle", "
 LEAST_TRANSFER = 1e-3  # of the perfect probe, below which nothing is said of a frequency
 TILE = 0.13  # Å, pixel of the tiles that a scan is read from, at most
 AMORPHOUS = 0.6  # Å, RMS size of an atom of an amorphous layer as the probe sees it
-
-
-@dataclass(frozen=True)
-class ImageBank:
-    """Sharp images of one study held in memory as spectra, with their atoms.
-
-    `spectra` complex64 (n, detectors, m, m) are Fourier coefficients at `frequencies` (m,) 1/Å
-    along both axes; `positions` float32 (n, atoms, 2) Å and `classes` int64 (n, atoms), 0 where
-    padded.
-    """
-
-    spectra: torch.Tensor
-    frequencies: torch.Tensor
-    positions: torch.Tensor
-    classes: torch.Tensor
-    box: float
-
-    def to(self, device: torch.device | str) -> "ImageBank":
-        return ImageBank(
-            self.spectra.to(device),
-            self.frequencies.to(device),
-            self.positions.to(device),
-            self.classes.to(device),
-            self.box,
-        )
-
-
-def image_bank(
-    images: torch.Tensor,
-    box: float,
-    positions: Sequence[torch.Tensor] = (),
-    classes: Sequence[torch.Tensor] = (),
-) -> ImageBank:
-    """Spectra of periodic square images (n, detectors, m, m), with their atoms if any are given.
-
-    `positions` (atoms, 2) Å and `classes` (atoms,) of every image.
-    """
-    positions = list(positions) or [torch.zeros(0, 2)] * len(images)
-    classes = list(classes) or [torch.zeros(0, dtype=torch.int64)] * len(images)
-    size = images.shape[-1]
-    return ImageBank(
-        torch.fft.fft2(images, norm="forward"),
-        torch.fft.fftfreq(size, box / size),
-        pad_sequence(positions, batch_first=True).float(),
-        pad_sequence(classes, batch_first=True),
-        box,
-    )
 
 
 def middle_probe(
@@ -147,7 +100,7 @@ def tiles(spectra: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def signal(
-    bank: ImageBank,
+    bank: Bank,
     structures: torch.Tensor,
     drawn: Mapping[str, torch.Tensor],
     scan: Scan,
@@ -230,7 +183,7 @@ def drawn_microscopes(
 
 
 def images_of(
-    bank: ImageBank,
+    bank: Bank,
     structures: torch.Tensor,
     drawn: Mapping[str, torch.Tensor],
     scan: Scan,
@@ -258,7 +211,7 @@ class Batch:
 
 
 def make_batch(
-    bank: ImageBank,
+    bank: Bank,
     count: int,
     *,
     energy: float,

@@ -5,12 +5,12 @@ image without it, so that one set of ranges serves all surfaces.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
+from latticework.imaging.bank import Bank
 from latticework.imaging.draws import Distribution, draw
 from latticework.imaging.labels import render_labels
 from latticework.imaging.levelling import MAD, level
@@ -25,55 +25,15 @@ BACKGROUND_LENGTH = 0.2  # of the image's side
 HUM_PERIODS = (3.0, 40.0)  # of a vibration, a line
 
 
-@dataclass(frozen=True)
-class HeightBank:
-    """Images of one study by a sharp tip, with their sites.
-
-    `spectra` complex64 (n, 2, m, m) of the height in Å and of the current over its mean, at
-    `frequencies` (m,) 1/Å; `positions` float32 (n, sites, 2) Å and `classes` int64 (n, sites), 0
-    where padded.
-    """
-
-    spectra: torch.Tensor
-    frequencies: torch.Tensor
-    positions: torch.Tensor
-    classes: torch.Tensor
-    box: float
-
-    def to(self, device: torch.device | str) -> "HeightBank":
-        return HeightBank(
-            self.spectra.to(device),
-            self.frequencies.to(device),
-            self.positions.to(device),
-            self.classes.to(device),
-            self.box,
-        )
-
-
-def height_bank(
-    images: torch.Tensor,
-    box: float,
-    positions: Sequence[torch.Tensor],
-    classes: Sequence[torch.Tensor],
-) -> HeightBank:
-    """Spectra of periodic images (n, 2, m, m), with their sites (sites, 2) Å and classes."""
-    size = images.shape[-1]
-    return HeightBank(
-        torch.fft.fft2(images.float()),
-        torch.fft.fftfreq(size, box / size),
-        pad_sequence(list(positions), batch_first=True).float(),
-        pad_sequence(list(classes), batch_first=True),
-        box,
-    )
-
-
 def tip_images(
-    bank: HeightBank, structures: torch.Tensor, tip: Mapping[str, torch.Tensor]
+    bank: Bank, structures: torch.Tensor, tip: Mapping[str, torch.Tensor]
 ) -> torch.Tensor:
     """Periodic images (n, m, m) of structures by a blunt, perhaps double, tip.
 
     Parameters
     ----------
+    bank
+        Of images (n, 2, m, m): the height in Å and the current over its mean.
     tip
         (n,) each: `blur`, RMS radius of the end in Å; `second_tip`, the current of a second one
         over that of the first, `second_tip_x` and `second_tip_y` in Å where it is; `mode`, 0 for
@@ -89,8 +49,9 @@ def tip_images(
     squared = k[:, None] ** 2 + k**2
     blunt = spectra * torch.exp(-2 * (math.pi * column("blur")) ** 2 * squared)
     path = k[:, None] * column("second_tip_y") + k * column("second_tip_x")
-    first = torch.fft.ifft2(blunt).real
-    second = torch.fft.ifft2(blunt * torch.polar(torch.ones_like(path), 2 * math.pi * path)).real
+    first = torch.fft.ifft2(blunt, norm="forward").real
+    moved = torch.polar(torch.ones_like(path), 2 * math.pi * path)
+    second = torch.fft.ifft2(blunt * moved, norm="forward").real
     share = column("second_tip")
     # At constant current the tip that is nearer decides: the sum is one of currents.
     follows = torch.logaddexp(
@@ -136,7 +97,7 @@ def changed_tip(
 
 
 def scanned_surface(
-    bank: HeightBank,
+    bank: Bank,
     structures: torch.Tensor,
     drawn: Mapping[str, torch.Tensor],
     scan: Scan,
@@ -218,7 +179,7 @@ class Batch:
 
 
 def make_batch(
-    bank: HeightBank,
+    bank: Bank,
     count: int,
     *,
     ranges: Mapping[str, Distribution],

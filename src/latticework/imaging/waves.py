@@ -3,12 +3,11 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
+from latticework.imaging.bank import Bank, bank_of
 from latticework.imaging.optics import transfer_function
 
 LENS = (
@@ -38,56 +37,23 @@ def fixed_microscope(
     return {name: torch.full((count,), float(value)) for name, value in values.items()}
 
 
-@dataclass(frozen=True)
-class WaveBank:
-    """Exit waves of one study held in memory as band-limited spectra, with their atoms.
-
-    `spectra` complex64 (n, m, m) are Fourier coefficients at `frequencies` (m,) 1/Å along both
-    axes; `positions` float32 (n, atoms, 2) Å and `classes` int64 (n, atoms), 0 where padded.
-    """
-
-    spectra: torch.Tensor
-    frequencies: torch.Tensor
-    positions: torch.Tensor
-    classes: torch.Tensor
-    box: float
-
-    def to(self, device: torch.device | str) -> "WaveBank":
-        return WaveBank(
-            self.spectra.to(device),
-            self.frequencies.to(device),
-            self.positions.to(device),
-            self.classes.to(device),
-            self.box,
-        )
-
-
 def wave_bank(
     waves: torch.Tensor,
     box: float,
     band_limit: float,
-    positions: Sequence[torch.Tensor] | None = None,
-    classes: Sequence[torch.Tensor] | None = None,
-) -> WaveBank:
+    positions: Sequence[torch.Tensor] = (),
+    classes: Sequence[torch.Tensor] = (),
+) -> Bank:
     """Crop the spectra of periodic square waves (n, size, size) to |k| ≤ band_limit, 1/Å.
 
     `positions` (atoms, 2) Å and `classes` (atoms,) of every wave are what labels are drawn from;
     without them the bank has no atoms.
     """
-    if positions is None or classes is None:
-        positions = [torch.zeros(0, 2)] * len(waves)
-        classes = [torch.zeros(0, dtype=torch.int64)] * len(waves)
     size = waves.shape[-1]
     frequencies = torch.fft.fftfreq(size, box / size)
     kept = (frequencies.abs() <= band_limit) & (frequencies > frequencies.min())
     spectra = torch.fft.fft2(waves, norm="forward")[:, kept][:, :, kept]
-    return WaveBank(
-        spectra,
-        frequencies[kept],
-        pad_sequence(list(positions), batch_first=True).float(),
-        pad_sequence(list(classes), batch_first=True),
-        box,
-    )
+    return bank_of(spectra, frequencies[kept], box, positions, classes)
 
 
 def exit_intensity(

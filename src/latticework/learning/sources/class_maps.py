@@ -1,22 +1,16 @@
 """What all networks of class maps learn from: random images, a curriculum, a loss."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from latticework.config.base import Range
 from latticework.config.training import ClassMapTraining
+from latticework.imaging.bank import Bank
 from latticework.imaging.draws import Distribution
 from latticework.learning.sources import Batch, Streams
-
-
-class Bank(Protocol):
-    """Simulated structures in memory."""
-
-    def to(self, device: torch.device) -> Self:
-        """The same on a device."""
 
 
 class Images(Protocol):

@@ -5,38 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from latticework import shards
 from latticework.config.stem import Imaging, Simulation
 from latticework.config.training import ClassMapTraining
-from latticework.imaging.stem import ImageBank, image_bank, make_batch
+from latticework.imaging.stem import make_batch
 from latticework.learning.recipe import Recipe
 from latticework.learning.sources import Streams
 from latticework.learning.sources.class_maps import ImageSource
+from latticework.learning.sources.images import load_image_bank
 
-
-def load_image_bank(paths: Sequence[Path]) -> ImageBank:
-    """Read shards of sharp images into one bank.
-
-    Raises ShardError for a shard that is corrupt or that disagrees in size with the first.
-    """
-    images, positions, classes, boxes = [], [], [], set()
-    for path in paths:
-        arrays, _ = shards.read(path, "stem_images")
-        images.append(arrays["image"])
-        positions += arrays["positions"]
-        classes += arrays["classes"]
-        boxes |= set(np.round(arrays["box"], 6).ravel())
-        if len(boxes) > 1 or images[-1].shape[1:] != images[0].shape[1:]:
-            raise shards.ShardError(f"{path}: expected images of one square box, found {boxes} Å")
-    return image_bank(
-        torch.from_numpy(np.concatenate(images)),
-        boxes.pop(),
-        [torch.from_numpy(p[:, :2]).float() for p in positions],
-        [torch.from_numpy(c).long() for c in classes],
-    )
+FORMAT = "stem_images"
 
 
 def source(
@@ -47,8 +24,8 @@ def source(
     simulation = Simulation.model_validate(recipe.simulation)
     training = ClassMapTraining.model_validate(recipe.training)
     return ImageSource(
-        load_image_bank(shard_paths),
-        load_image_bank(held_out_paths),
+        load_image_bank(shard_paths, FORMAT),
+        load_image_bank(held_out_paths, FORMAT),
         Streams(recipe.seed, recipe.study),
         imaging.ranges(),
         training,

@@ -5,38 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from latticework import shards
 from latticework.config.stm import Imaging
 from latticework.config.training import ClassMapTraining
-from latticework.imaging.stm import HeightBank, height_bank, make_batch
+from latticework.imaging.stm import make_batch
 from latticework.learning.recipe import Recipe
 from latticework.learning.sources import Streams
 from latticework.learning.sources.class_maps import ImageSource
+from latticework.learning.sources.images import load_image_bank
 
-
-def load_height_bank(paths: Sequence[Path]) -> HeightBank:
-    """Read shards of sharp images into one bank.
-
-    Raises ShardError for a shard that is corrupt or that disagrees in size with the first.
-    """
-    images, positions, classes, boxes = [], [], [], set()
-    for path in paths:
-        arrays, _ = shards.read(path, "stm_images")
-        images.append(arrays["image"])
-        positions += arrays["positions"]
-        classes += arrays["classes"]
-        boxes |= set(np.round(arrays["box"], 6).ravel())
-        if len(boxes) > 1 or images[-1].shape[1:] != images[0].shape[1:]:
-            raise shards.ShardError(f"{path}: expected images of one square box, found {boxes} Å")
-    return height_bank(
-        torch.from_numpy(np.concatenate(images)),
-        boxes.pop(),
-        [torch.from_numpy(p[:, :2]).float() for p in positions],
-        [torch.from_numpy(c).long() for c in classes],
-    )
+FORMAT = "stm_images"
 
 
 def source(
@@ -46,8 +23,8 @@ def source(
     imaging = Imaging.model_validate(recipe.imaging)
     training = ClassMapTraining.model_validate(recipe.training)
     return ImageSource(
-        load_height_bank(shard_paths),
-        load_height_bank(held_out_paths),
+        load_image_bank(shard_paths, FORMAT),
+        load_image_bank(held_out_paths, FORMAT),
         Streams(recipe.seed, recipe.study),
         imaging.ranges(),
         training,

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from latticework import shards
-from latticework.imaging.waves import WaveBank, wave_bank
+from latticework.imaging.bank import Bank
+from latticework.imaging.waves import wave_bank
 
 
-def load_wave_bank(paths: Sequence[Path], band_limit: float) -> WaveBank:
+def load_wave_bank(paths: Sequence[Path], band_limit: float) -> Bank:
     """Read exit-wave shards into one bank, cropped to `band_limit` 1/Å.
 
     Raises ShardError for a shard that is corrupt or that disagrees in size with the first.
