@@ -26,14 +26,10 @@ def phase_factor(
     Raises ValueError for what is no formula.
     """
     # Imported here: what names this module is read by every configuration.
-    from abtem.core.energy import energy2sigma
-    from abtem.parametrizations import LobatoParametrization
+    from latticework.simulation.thermal_scattering import debye_waller, scattering_phase
 
-    lobato = LobatoParametrization()
     squares = np.asarray(frequencies, dtype=float) ** 2
-    total = np.zeros(squares.size)
+    total = np.zeros(squares.shape)
     for symbol, number in Formula(symbols).count().items():
-        factor = lobato.projected_scattering_factor(symbol)
-        total += number * factor(squares.ravel().astype(np.float32))
-    damping = np.exp(-2 * np.pi**2 * thermal_sigma**2 * squares)
-    return energy2sigma(energy) * total.reshape(squares.shape) * damping
+        total += number * scattering_phase(symbol, energy, squares)
+    return total * debye_waller(squares, thermal_sigma)

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from latticework.config.base import Integers, Lengths, Section
 from latticework.materials import Material
 from latticework.structures import numbered
+from latticework.structures.displacements import between
 from latticework.structures.outlines import random_outline
 
 CLASSES = ["Mo", "W", "S2", "S", "SSe", "Se2", "Se"]
@@ -251,8 +252,3 @@ def class_numbers(number: Sequence[int], symbols: Sequence[str]) -> dict[int, in
     pairs = {"SS": "S2", "SSe": "SSe", "SeSe": "Se2"}
     named = {column: "".join(sorted(held)) for column, held in content.items()}
     return {column: CLASSES.index(pairs.get(name, name)) + 1 for column, name in named.items()}
-
-
-def between(rng: np.random.Generator, limits: tuple[int, int]) -> int:
-    """A number from an inclusive range."""
-    return int(rng.integers(limits[0], limits[1] + 1))

@@ -6,9 +6,14 @@ Lengths are in Å.
 import numpy as np
 
 
+def between(rng: np.random.Generator, limits: tuple[int, int]) -> int:
+    """An integer of an inclusive range."""
+    return int(rng.integers(limits[0], limits[1] + 1))
+
+
 def choice(rng: np.random.Generator, limits: tuple[int, int]) -> int:
-    """An integer of an inclusive range; no draw where there is no choice."""
-    return limits[0] if limits[0] == limits[1] else int(rng.integers(limits[0], limits[1] + 1))
+    """`between`, without a draw where there is no choice."""
+    return limits[0] if limits[0] == limits[1] else between(rng, limits)
 
 
 def spread(rng: np.random.Generator, limits: tuple[float, float]) -> float:

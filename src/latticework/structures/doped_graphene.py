@@ -17,6 +17,7 @@ from latticework.config.base import Integers, Lengths, Section
 from latticework.materials import Material
 from latticework.structures import numbered, sheets
 from latticework.structures.amorphous import contaminate, covering_thickness
+from latticework.structures.displacements import between
 from latticework.structures.outlines import random_outline
 from latticework.structures.voronoi import relax
 
@@ -343,8 +344,3 @@ def doped_graphene(
     atoms.new_array("displacement", moved)
     atoms.new_array("classes", np.where(atoms.symbols == "Si", 2, 1))
     return atoms
-
-
-def between(rng: np.random.Generator, limits: tuple[int, int]) -> int:
-    """A number from an inclusive range."""
-    return int(rng.integers(limits[0], limits[1] + 1))
