@@ -5,8 +5,9 @@ import struct
 import numpy as np
 import pytest
 
+from latticework.analysis.inspection import contents, holds_patterns
 from latticework.datasets import stm
-from latticework.datasets.read import PictureError, read_picture
+from latticework.datasets.read import PictureError, open_lazily, read_picture
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,10 @@ def test_a_spectrum_is_no_picture(tmp_path):
     (tmp_path / "bias.dat").write_text("Experiment\tbias spectroscopy\t\n[DATA]\n1\t2\n")
     with pytest.raises(PictureError, match="spectrum"):
         read_picture(tmp_path / "bias.dat")
+
+
+def test_a_scan_is_inspected_and_opened_lazily_as_any_other_file(tmp_path):
+    path = nanonis(tmp_path / "scan.sxm")
+    assert len(contents(path)) == 1
+    assert not holds_patterns(path, "Z backward")
+    assert np.shape(open_lazily(path)["data"]) == SURFACE.shape

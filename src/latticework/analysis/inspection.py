@@ -10,11 +10,12 @@ from scipy import ndimage
 from latticework import materials
 from latticework.analysis.atoms.reading import predict_files
 from latticework.config.inference import Images
-from latticework.datasets.containers import choose, describe, signal_axes
+from latticework.datasets.containers import describe, signal_axes
 from latticework.datasets.read import (
     Picture,
     PictureError,
     open_signals,
+    opened,
     read_picture,
 )
 from latticework.datasets.scans import Patterns, read_patterns, saturated_share
@@ -40,8 +41,7 @@ def contents(path: Path) -> list[str]:
 
 def holds_patterns(path: Path, image: str | None) -> bool:
     """Whether what would be read of a file is diffraction patterns: by units, or four axes."""
-    path, signals = open_signals(path)
-    signal, _ = choose(signals, path, image)
+    _, signal, _ = opened(path, image)
     axes = [signal["axes"][i] for i in signal_axes(signal) if i < len(signal["axes"])]
     units = [str(axis.get("units") or "") for axis in axes]
     angles = [reciprocal_angstrom(1, unit) or to_milliradian(1, unit) for unit in units]

@@ -144,11 +144,28 @@ def _by_content(path: Path) -> list[str]:
     return found or (readers_by_groups(path) if h5py.is_hdf5(path) else [])
 
 
+def read_scans(path: Path, image: str | None = None) -> list[dict[str, Any]]:
+    """The picture of a scanning probe's file, in a list; an empty one for any other file.
+
+    `image` is a channel and a direction, "Current backward". Raises PictureError for a file that is
+    damaged or has no such channel.
+    """
+    words = image.split() if image else []
+    direction = words.pop() if words[-1:] in (["forward"], ["backward"]) else "forward"
+    try:
+        return stm.signals(path, " ".join(words) or None, direction)
+    # A damaged file makes its reader stumble over anything.
+    except Exception as error:
+        raise PictureError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+
+
 def read_signals(path: Path, lazy: bool) -> list[dict[str, Any]]:
     """What a file holds, as rosettasciio's dictionaries; with `lazy` their data stay on disk.
 
     Raises PictureError that says what is wrong and what would help.
     """
+    if path.is_file() and (scans := read_scans(path)):
+        return scans
     readers = readers_of(path)
     ending = path.suffix.lower().lstrip(".")
     if not readers and not h5py.is_hdf5(path):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from latticework.datasets import not_specimen, stm
+from latticework.datasets import not_specimen
 from latticework.datasets.containers import choose, plane, signal_axes
 from latticework.datasets.formats import (
     check_path,
     check_size,
     known_formats,
+    read_scans,
     read_signals,
 )
 from latticework.datasets.hdf5 import PictureError, read_dataset
@@ -108,22 +109,10 @@ def opened(path: str | Path, image: str | None) -> tuple[Path, dict, list[str]]:
     Raises PictureError as `read_picture`.
     """
     path = Path(path).expanduser()
-    if path.is_file() and (scan := scanned(path, image)):
-        return path, scan, []
+    if image is not None and path.is_file() and (scans := read_scans(path, image)):
+        return path, scans[0], []
     path, signals = open_signals(path)
     return path, *choose(signals, path, image)
-
-
-def scanned(path: Path, image: str | None) -> dict | None:
-    """The picture of a scanning probe's file; None of any other."""
-    words = image.split() if image else []
-    direction = words.pop() if words[-1:] in (["forward"], ["backward"]) else "forward"
-    try:
-        found = stm.signals(path, " ".join(words) or None, direction)
-    # A damaged file makes its reader stumble over anything.
-    except Exception as error:
-        raise PictureError(f"{path}: cannot be read: {error or type(error).__name__}") from error
-    return found[0] if found else None
 
 
 def open_signals(path: str | Path, lazy: bool = False) -> tuple[Path, list[dict]]:
