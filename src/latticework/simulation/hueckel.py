@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 BOND = 1.6  # longest carbon bond, Å
 SHORT, STRONGER = 1.42, 1.1  # the bonds between hexagons of C60 couple by so much more
 DEGENERATE = 0.02  # of the coupling: levels nearer than this are one
-CARBON = 6
 
 
 def pi_orbitals(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
