@@ -15,7 +15,13 @@ from latticework.imaging.stm import disturbances, make_batch, scanned_surface
 from latticework.seeds import stream
 from latticework.simulation.hueckel import density, frontier, pi_orbitals
 from latticework.simulation.stm import image_of
-from latticework.structures import molecules, surfaces, targets
+from latticework.structures import (
+    molecules,
+    read_structures,
+    surfaces,
+    targets,
+    write_structures,
+)
 
 GIVEN = Simulation(sampling=0.6, height=4.0, substrate=1e-3)
 
@@ -78,7 +84,7 @@ def test_charge_order_is_a_checkerboard_with_antiphase_domains():
     atoms = surface(
         "perovskite_001", 3.87, ordered=1, missing=(0, 0), adsorbates=(0, 0), order=(0.3, 0.3)
     )
-    charge = atoms.arrays["charge"]
+    charge = atoms.arrays["density"]
     np.testing.assert_allclose(np.abs(charge - 1), 0.3)
     assert (atoms.arrays["classes"] == np.where(charge > 1, 1, 2)).all()
     pairs = cKDTree(atoms.positions[:, :2], boxsize=40).query_pairs(4.6, output_type="ndarray")
@@ -151,7 +157,7 @@ def test_density_decays_as_the_orbitals_do():
 
 def one_site(height=4.0):
     atoms = Atoms("Si", positions=[[10.0, 10.0, 2.0]], cell=(20, 20, 8))
-    for name, value in (("charge", 1.0), ("orbital_x", 0.0), ("orbital_y", 0.0)):
+    for name, value in (("density", 1.0), ("orbital_x", 0.0), ("orbital_y", 0.0)):
         atoms.new_array(name, np.full(1, value))
     atoms.new_array("specimen", np.ones(1, bool))
     return atoms, Simulation(sampling=0.5, height=height)
@@ -183,6 +189,14 @@ def test_images_are_periodic():
     moved.positions[:, :2] = (moved.positions[:, :2] + [6.0, 12.0]) % 40
     first, second = (image_of(a, Simulation(sampling=0.5, height=2.5))[0] for a in (atoms, moved))
     np.testing.assert_allclose(np.roll(first, (24, 12), (0, 1)), second, atol=1e-4)
+
+
+def test_a_shard_on_disk_gives_the_images_of_the_structures_in_memory(tmp_path):
+    atoms = surface("perovskite_001", 3.87, adsorbates=(0, 0))
+    write_structures(tmp_path / "shard.extxyz", [atoms])
+    (read,) = read_structures(tmp_path / "shard.extxyz")
+    how = Simulation(sampling=0.5, height=2.5)
+    np.testing.assert_allclose(image_of(read, how), image_of(atoms, how), atol=1e-4)
 
 
 # Training images

@@ -65,7 +65,7 @@ def image_of(atoms: Atoms, given: Simulation) -> np.ndarray:
     mean = float(atoms.positions[specimen, 2].max()) + given.height
     slices = SLICES[given.height + SLICES >= NEAREST]
     heights = mean + slices
-    of_molecules = "charge" not in atoms.arrays
+    of_molecules = "density" not in atoms.arrays
     total = (_molecules if of_molecules else _sites)(atoms, given, size, heights)
     if given.substrate:
         plane = atoms.positions[:, 2].min()
@@ -98,9 +98,9 @@ def _sites(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> n
     reach = int(np.ceil(REACH / pixel))
     total = np.zeros((len(heights), size + 2 * reach, size + 2 * reach))
     steps = np.arange(-reach, reach + 1)
-    for place, charge, along_x, along_y in zip(
+    for place, density, along_x, along_y in zip(
         atoms.positions,
-        *(atoms.arrays[name] for name in ("charge", "orbital_x", "orbital_y")),
+        *(atoms.arrays[name] for name in ("density", "orbital_x", "orbital_y")),
         strict=True,
     ):
         column, row = (round(float(c) / pixel) for c in place[:2])
@@ -110,7 +110,7 @@ def _sites(atoms: Atoms, given: Simulation, size: int, heights: np.ndarray) -> n
         distance = np.sqrt(x**2 + y**2 + z**2)
         # Directed orbitals of the same decay: (x/d)² and (y/d)², 1 on average over directions.
         shape = 1 - along_x - along_y + 3 * (along_x * x**2 + along_y * y**2) / distance**2
-        part = charge * shape * np.exp(-2 * given.decay * distance)
+        part = density * shape * np.exp(-2 * given.decay * distance)
         row, column = row % size, column % size
         total[:, row : row + len(steps), column : column + len(steps)] += part
     return _folded(total, size, reach)

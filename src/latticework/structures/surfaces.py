@@ -1,9 +1,10 @@
 """Surfaces as a tunnelling microscope sees them: the topmost sites, their charge and orbitals.
 
 Lengths are in Å; the surface is periodic in a square box, into which a lattice of another shape
-fits with a strain of some per cent. Arrays beside those of all: `charge` (local density of states
-of a site over the mean), `orbital_x` and `orbital_y` (the shares of it in orbitals along x and y;
-the rest is round), `domain` (of an ordered state, from 0).
+fits with a strain of some per cent. Arrays beside those of all: `density` (local density of states
+of a site over the mean; files of extended XYZ mean something else by "charge"), `orbital_x` and
+`orbital_y` (the shares of it in orbitals along x and y; the rest is round), `domain` (of an ordered
+state, from 0).
 """
 
 from collections.abc import Mapping
@@ -141,8 +142,8 @@ def surface(
         pbc=(True, True, False),
     )
     added = np.zeros(count)
-    for name in ("charge", "orbital_x", "orbital_y"):
-        fill = added + 1 if name == "charge" else added
+    for name in ("density", "orbital_x", "orbital_y"):
+        fill = added + 1 if name == "density" else added
         atoms.new_array(name, np.concatenate([grown[name][keep], fill]))
     for name in ("classes", "domain"):
         atoms.new_array(name, np.concatenate([grown[name][keep], added]).astype(int))
@@ -220,7 +221,7 @@ def _perovskite(
     rich = (sign > 0) & (amplitude > 0)
     along_x = (cell[:, 0] - cell[:, 1]) % 4 < 2
     return {
-        "charge": 1 + amplitude * sign,
+        "density": 1 + amplitude * sign,
         "orbital_x": np.where(rich & along_x, orbital, 0.0),
         "orbital_y": np.where(rich & ~along_x, orbital, 0.0),
         "height": np.zeros(len(sites)),
@@ -235,7 +236,7 @@ def _plain(
     """Sites that are all alike."""
     same, none = np.ones(len(sites)), np.zeros(len(sites))
     return {
-        "charge": same,
+        "density": same,
         "orbital_x": none,
         "orbital_y": none,
         "height": none,
@@ -250,7 +251,7 @@ def _graphite(
     """Of both sublattices the one above atoms of the next layer is nearly invisible."""
     grown = _plain(sites, cell, field, amplitude, orbital)
     hidden = np.arange(len(sites)) % 2 == 1
-    return grown | {"charge": np.where(hidden, 0.15, 1.0), "classes": np.where(hidden, 2, 1)}
+    return grown | {"density": np.where(hidden, 0.15, 1.0), "classes": np.where(hidden, 2, 1)}
 
 
 def _silicon(
@@ -259,7 +260,7 @@ def _silicon(
     """Adatoms at the heights of the faulted and the unfaulted half, corners above centres."""
     number = np.arange(len(sites)) % 12
     charge = 1 + np.where(number < 6, FAULTED, 0.0) + np.where(number % 6 < 3, CORNER, 0.0)
-    return _plain(sites, cell, field, amplitude, orbital) | {"charge": charge}
+    return _plain(sites, cell, field, amplitude, orbital) | {"density": charge}
 
 
 def _wave(
@@ -271,7 +272,7 @@ def _wave(
     phases = 2 * np.pi / 3 * np.stack([h, k, h - k])
     wave = np.cos(phases).sum(axis=0) / 3
     grown = _plain(sites, cell, field, amplitude, orbital)
-    return grown | {"charge": 1 + amplitude * wave, "height": wave, "domain": domain}
+    return grown | {"density": 1 + amplitude * wave, "height": wave, "domain": domain}
 
 
 ORDERS = {
