@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latticework.cli import published
+from latticework.cli import arrangement, published
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
@@ -108,6 +108,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="NAME|NUMBER",
         help="which image of a file that has several (default: the best; it is said which)",
     )
+    arrangement.add_options(predict)
     predict.add_argument(
         "--scale-region",
         type=int,
@@ -236,6 +237,7 @@ def run(arguments: argparse.Namespace) -> int:
         pixel_size=arguments.pixel_size,
         scale_region=arguments.scale_region,
         image=arguments.image,
+        arrangement=arrangement.of(arguments),
         progress=not arguments.quiet,
     )
     answers = []

@@ -14,6 +14,7 @@ from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
+from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.formats import is_zarr
 from latticework.datasets.movies import open_movie
 from latticework.datasets.not_specimen import wide
@@ -117,51 +118,63 @@ def expected_frames(card: Mapping[str, Any]) -> str:
     )
 
 
-def picture_of(array: np.ndarray) -> Picture:
+def picture_of(array: np.ndarray, arrangement: Arrangement = WHOLE) -> Picture:
     """An image (ny, nx) or a movie (frames, ny, nx) in memory, as if it had been read of a file.
 
     Raises PictureError as `read_picture`.
     """
     nowhere = Path("the array")
-    frames, notes = frames_of({"data": array}, nowhere)
+    signal, arranged = arrangement.applied({"data": array, "axes": []}, nowhere)
+    frames, notes = frames_of(signal, nowhere)
     check_values(frames, nowhere)
     frames, mask, warnings = specimen_of(frames, nowhere)
     return Picture(
-        frames, None, path=nowhere, mask=mask, notes=tuple(notes), warnings=tuple(warnings)
+        frames,
+        None,
+        path=nowhere,
+        mask=mask,
+        notes=tuple(arranged + notes),
+        warnings=tuple(warnings),
     )
 
 
-def folder_of(path: Path) -> Picture:
+def folder_of(path: Path, arrangement: Arrangement = WHOLE) -> Picture:
     """The frames of a folder, one a file in the order of their names, as if they were one movie.
 
     Raises PictureError, naming the file, for a frame that cannot be read or has another size.
     """
     movie = open_movie(path)
     frames = np.stack([frame.image for frame in movie.frames()])
-    frames, mask, warnings = specimen_of(frames, path)
+    signal, arranged = arrangement.applied({"data": frames, "axes": []}, path)
+    frames, mask, warnings = specimen_of(signal["data"], path)
     note = f"{len(frames)} frames of the folder, in the order of their names"
-    return Picture(frames, movie.sampling, {}, path, mask, (note,), warnings)
+    return Picture(frames, movie.sampling, {}, path, mask, (note, *arranged), warnings)
 
 
-def picture_from(item: Path | np.ndarray, image: str | None) -> Picture:
+def picture_from(
+    item: Path | np.ndarray, image: str | None, arrangement: Arrangement = WHOLE
+) -> Picture:
     """What an image is given as: an array, a file, or a folder of frames."""
     if isinstance(item, np.ndarray):
-        return picture_of(item)
+        return picture_of(item, arrangement)
     if item.is_dir() and not is_zarr(item):
-        return folder_of(item)
-    return read_picture(item, image=image)
+        return folder_of(item, arrangement)
+    return read_picture(item, image=image, arrangement=arrangement)
 
 
 def fields_of(
-    images: Sequence[Path | np.ndarray], card: Mapping[str, Any], image: str | None = None
+    images: Sequence[Path | np.ndarray],
+    card: Mapping[str, Any],
+    image: str | None = None,
+    arrangement: Arrangement = WHOLE,
 ) -> Fields:
     """Fields of images for a network, which are files, folders of frames, or arrays.
 
     Every frame of a movie is a field; all frames of a focal series together are one. `image` says
-    which picture of a file that has several. Raises PictureError, also for files that are no
-    series, and where their pixel sizes differ.
+    which picture of a file that has several, `arrangement` how its array is read. Raises
+    PictureError, also for files that are no series, and where their pixel sizes differ.
     """
-    read = [picture_from(item, image) for item in images]
+    read = [picture_from(item, image, arrangement) for item in images]
     sizes = sorted({f"{p.image.shape[2]} × {p.image.shape[1]} px" for p in read})
     count = sum(len(p.image) for p in read)
     together = card["network"]["frames"]
@@ -211,6 +224,7 @@ def predict_files(
     pixel_size: float | None = None,
     scale_region: Sequence[int] | None = None,
     image: str | None = None,
+    arrangement: Arrangement = WHOLE,
     progress: bool = True,
 ) -> Prediction:
     """Atoms of an image, a movie or a focal series, by the functions that the rules use.
@@ -229,12 +243,14 @@ def predict_files(
         x0, y0, x1, y1 in px: where to measure the lattice.
     image
         Which of several pictures in a file, by its name or its number from 1.
+    arrangement
+        Which axis is which, and which part to read, where the file does not say it.
 
     Raises PictureError, ScaleError or WeightsError for input that cannot be used.
     """
     network, card = weights.load(weights_path)
     material = materials.load(card["material"])
-    read = fields_of(images, card, image)
+    read = fields_of(images, card, image, arrangement)
     shape = read.images.shape[-2:]
     if scale_region is not None:
         check_region(scale_region, shape)
