@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from latticework import materials, names
 from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.atoms.refined import Refined
+from latticework.modalities import modality_of
 
 POSTERIOR = ("x_posterior_angstrom", "y_posterior_angstrom")
 LIKELIHOOD_SIGMA = ["sigma_x_angstrom", "sigma_y_angstrom"]
@@ -24,19 +24,12 @@ class RefinementError(ValueError):
 def refinement_of(card: Mapping[str, Any]) -> Callable[..., Refined]:
     """The function that refines what a network of this card finds: its modality's.
 
-    A card belongs to the modality whose section `imaging` it has. Raises RefinementError where that
-    has no refinement, or the network reads a series.
+    Raises RefinementError where that has no refinement, or the network reads a series.
     """
     if card["network"]["frames"] != 1:
         raise RefinementError(f"{card['study']}: atoms of a series of images are not refined")
-    for name in names.available("modalities"):
-        modality = names.load("modalities", name).MODALITY
-        if modality.refine is None or "imaging" not in modality.sections:
-            continue
-        try:
-            names.resolve(modality.sections["imaging"]).model_validate(card["imaging"])
-        except ValidationError:
-            continue
+    modality = modality_of(card)
+    if modality is not None and modality.refine is not None:
         return names.resolve(modality.refine)
     raise RefinementError(f"{card['study']}: there is no refinement for images of this kind")
 
