@@ -220,7 +220,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.exports import export, writer_of
+    from latticework.analysis.atoms.long_movies import long_movie
     from latticework.analysis.atoms.reading import predict_files
+    from latticework.cli.frame_warnings import summed_up
+    from latticework.cli.long_movie import run as run_long
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
 
@@ -230,6 +233,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Images(
         tile=arguments.tile, symmetries=arguments.symmetries, threshold=arguments.threshold
     )
+    movie = long_movie(arguments.images[0]) if len(arguments.images) == 1 else None
+    if movie is not None and card["network"]["frames"] == 1:
+        return run_long(arguments, movie, weights_path, settings)
     found = predict_files(
         arguments.images,
         weights_path,
@@ -245,7 +251,7 @@ def run(arguments: argparse.Namespace) -> int:
         found, answers = refined_atoms(found, card, arguments)
     for note in found.notes:
         print(note)
-    for warning in found.warnings:
+    for warning in summed_up(found.warnings, len(found.frames)):
         print(f"warning: {warning}", file=sys.stderr)
     export(arguments.output, found)
     print(
