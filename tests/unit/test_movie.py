@@ -20,9 +20,8 @@ from latticework.datasets.read import PictureError
 from latticework.inference.class_maps import predict
 from latticework.learning import weights
 
-
 NOTHING_ELSE = {
-    "metadata": {},
+    "metadata": {"General": {}, "Signal": {}},
     "original_metadata": {},
     "learning_results": {},
     "tmp_parameters": {},
