@@ -21,7 +21,7 @@ from latticework.inference.class_maps import predict
 from latticework.learning import weights
 
 NOTHING_ELSE = {
-    "metadata": {"General": {}, "Signal": {}},
+    "metadata": {"General": {"title": ""}, "Signal": {"signal_type": ""}},
     "original_metadata": {},
     "learning_results": {},
     "tmp_parameters": {},
