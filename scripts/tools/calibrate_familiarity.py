@@ -42,7 +42,7 @@ from latticework.seeds import stream, torch_seed
 
 SEED = 90  # of no run: structures that no training has
 FIELD = 384  # px of the network's grid: enough for a sign, and quick
-ALARMS = 0.03  # of familiar images in the half that calibrates, left out in turn
+ALARMS = 0.02  # of familiar images in the half that calibrates, left out in turn
 PENALTY = 0.001  # of the regression
 FOLDS = 8
 
@@ -86,29 +86,34 @@ def own_images(card: dict, folder: Path, structures: int, microscopes: int) -> I
     not go on beyond its sides.
     """
     shard = shard_of(card, folder, structures)
-    pixel = working_sampling(card)
-    for side in (FIELD, None):
-        if side is None:
-            # The finest of the pixels that fit a whole number of times is a little finer.
-            side = 8 * int(0.97 * card["structures"]["parameters"]["box"] / pixel / 8)
+    coarsest = card["imaging"]["sampling"]["high"]
+    fits = 8 * int(card["structures"]["parameters"]["box"] / coarsest / 8)
+    source, first = None, None
+    for side in (FIELD, fits):
         source = source_of(card, shard, side)
         try:
-            for number in range(structures * microscopes):
-                which = number % structures
-                seed = torch_seed(SEED, f"{card['study']}/familiarity noise", number)
-                made = source.make(
-                    source.bank,
-                    ranges=source.ranges,
-                    generator=torch.Generator().manual_seed(seed),
-                    structures=torch.tensor([which]),
-                )
-                # Of exit waves a batch has one pixel, of scans each image has its own.
-                drawn = made.parameters.get("sampling", getattr(made, "sampling", pixel))
-                yield f"simulated {card['study']} {which}", made.images[0].numpy(), float(drawn)
-            return
+            first = one_image(source, card["study"], 0, 0)
+            break
         except ValueError as error:
-            if "does not fit" not in str(error):
+            if side == fits or "does not fit" not in str(error):
                 raise
+    yield first
+    for number in range(1, structures * microscopes):
+        yield one_image(source, card["study"], number % structures, number)
+
+
+def one_image(source: Any, study: str, structure: int, number: int) -> Picture:
+    """An image of a structure in the microscope and with the noise of a number."""
+    seed = torch_seed(SEED, f"{study}/familiarity noise", number)
+    made = source.make(
+        source.bank,
+        ranges=source.ranges,
+        generator=torch.Generator().manual_seed(seed),
+        structures=torch.tensor([structure]),
+    )
+    # Of exit waves a batch has one pixel, of scans each image has its own.
+    pixel = made.parameters.get("sampling", getattr(made, "sampling", None))
+    return f"simulated {study} {structure}", made.images[0].numpy(), float(pixel)
 
 
 def source_of(card: dict, shard: Path, side: int) -> Any:
@@ -284,8 +289,8 @@ def main() -> None:
     parser.add_argument(
         "--shards", type=Path, required=True, help="a folder for simulated structures, kept"
     )
-    parser.add_argument("--structures", type=int, default=16)
-    parser.add_argument("--microscopes", type=int, default=10, help="images of a structure")
+    parser.add_argument("--structures", type=int, default=24)
+    parser.add_argument("--microscopes", type=int, default=7, help="images of a structure")
     parser.add_argument("--made", type=int, default=240, help="foreign images to make")
     parser.add_argument("--signs", type=Path, help="a table of signs to keep, and to go on from")
     given = parser.parse_args()

@@ -298,7 +298,8 @@ def refined_atoms(
 
 
 def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> None:
-    """Write the fitted parameters, say those of the first frame, and draw what is left of it."""
+    """Write the fitted parameters, say those of the first frame that has atoms, and draw what is
+    left of it."""
     from latticework.analysis.atoms.refining import in_words, parameters_of
     from latticework.shards import atomic
 
@@ -306,9 +307,13 @@ def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> Non
     content = {"posterior": arguments.posterior, "frames": parameters_of(answers)}
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"fitted: {in_words(answers[0])}: {path}")
+    number = next((n for n, answer in enumerate(answers) if answer.parameters), None)
+    if number is None:
+        print(f"nothing could be fitted: {path}")
+        return
+    print(f"fitted: {in_words(answers[number])}: {path}")
     if arguments.residual:
         from latticework.figures.overlay import save_residual
 
-        save_residual(arguments.residual, answers[0].residual)
-        print(f"what the fit leaves of the first frame: {arguments.residual}")
+        save_residual(arguments.residual, answers[number].residual)
+        print(f"what the fit leaves of frame {number}: {arguments.residual}")

@@ -46,6 +46,9 @@ def refined(
     answers, tables, warnings = [], [], list(found.warnings)
     for number, frame in enumerate(found.frames):
         atoms = found.atoms[found.atoms["frame"] == number]
+        if atoms.empty:
+            answers.append(nothing_refined(frame, atoms))
+            continue
         try:
             answer = refine(frame, atoms, found.sampling, card, material, progress=progress)
         except ValueError as error:
@@ -54,8 +57,14 @@ def refined(
         warnings += [where + line for line in answer.warnings]
         tables.append(chosen(answer.atoms, found.sampling, posterior=posterior))
         answers.append(answer)
-    atoms = pd.concat(tables, ignore_index=True)
+    atoms = pd.concat(tables, ignore_index=True) if tables else found.atoms
     return replace(found, atoms=atoms, warnings=warnings), answers
+
+
+def nothing_refined(frame: np.ndarray, atoms: pd.DataFrame) -> Refined:
+    """The answer to a frame (ny, nx) without atoms, as of a blank one."""
+    nothing = np.full(frame.shape, np.nan)
+    return Refined(atoms, nothing, nothing, {}, ["there are no atoms to refine"])
 
 
 def chosen(atoms: pd.DataFrame, sampling: float, *, posterior: bool) -> pd.DataFrame:
