@@ -1,6 +1,7 @@
 """Calibrate what tells a network that an image is not of its kind: familiarity.json.
 
-    python scripts/tools/calibrate_familiarity.py graphene --own OWN... --foreign FOREIGN...
+    python scripts/tools/calibrate_familiarity.py graphene --shards FOLDER \\
+        --own OWN... --foreign FOREIGN...
 
 Familiar images are drawn from the ranges on the network's own card, with structures that it has
 not seen, and read from files (--own). Foreign ones are those of the other studies' cards, of other
@@ -14,78 +15,118 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import ValidationError
 from scipy import ndimage
 from scipy.optimize import minimize
 from tqdm import tqdm
 
-from latticework import materials, names
+from latticework import materials, names, shards
 from latticework.analysis.atoms.familiar import signs_of
 from latticework.cards import read_card
 from latticework.cli.published import networks, studies, weights
-from latticework.config.micrographs import Imaging
+from latticework.config.networks import NetworkRow
 from latticework.datasets.read import PictureError, read_picture
-from latticework.imaging.detector import detect
-from latticework.imaging.draws import draw
-from latticework.imaging.hrtem import CAMERA, image_sizes
-from latticework.imaging.waves import series_intensity, wave_bank
 from latticework.inference.class_maps import predict_fields, working_sampling
 from latticework.inference.familiarity import CUT, NAME, Familiarity, watched
 from latticework.inference.scale import ScaleError
 from latticework.inference.zone_axis import material_sampling
+from latticework.learning.recipe import Recipe
 from latticework.learning.weights import load
+from latticework.modalities import modality_of
 from latticework.seeds import stream, torch_seed
-from latticework.simulation.exit_waves import simulate
 
 SEED = 90  # of no run: structures that no training has
 FIELD = 384  # px of the network's grid: enough for a sign, and quick
-ALARMS = 0.03  # of familiar images in the half that calibrates, left out in turn
+ALARMS = 0.02  # of familiar images in the half that calibrates, left out in turn
 PENALTY = 0.001  # of the regression
 FOLDS = 8
 
 Picture = tuple[str, np.ndarray, float | None]  # name, (series, ny, nx), Å or None to measure it
 
 
-def own_images(card: dict, structures: int, microscopes: int) -> Iterator[Picture]:
-    """Images by a card's own recipe: structures, microscopes and doses from its ranges."""
-    generator = names.load("structures", card["structures"]["generator"])
-    parameters = generator.Parameters.model_validate(card["structures"]["parameters"])
-    made = generator.make_shard(
-        parameters,
-        materials.load(card["material"]),
-        SEED,
-        card["study"],
-        "familiarity",
-        range(structures),
+def parameters_of(card: dict) -> Any:
+    """Parameters of a card's generator; where an older card has a number, and the generator now
+    has a range, the range is that number."""
+    model = names.load("structures", card["structures"]["generator"]).Parameters
+    given = dict(card["structures"]["parameters"])
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        numbers = [e["loc"][0] for e in error.errors() if e["type"] == "tuple_type"]
+        return model.model_validate(given | {name: [given[name]] * 2 for name in numbers})
+
+
+def shard_of(card: dict, folder: Path, structures: int) -> Path:
+    """A shard of structures of a card's recipe that no training has; made if it is not there."""
+    path = folder / f"{card['study']}-{structures}.h5"
+    if not path.is_file():
+        generator = names.load("structures", card["structures"]["generator"])
+        made = generator.make_shard(
+            parameters_of(card),
+            materials.load(card["material"]),
+            SEED,
+            card["study"],
+            "familiarity",
+            range(structures),
+        )
+        simulate = names.resolve(modality_of(card).simulate)
+        shards.write(path, *simulate(made, card["simulation"]))
+    return path
+
+
+def own_images(card: dict, folder: Path, structures: int, microscopes: int) -> Iterator[Picture]:
+    """Images by a card's own recipe: new structures, microscopes and doses from its ranges.
+
+    They are as large as is read of a file, or as the structures' box where that is smaller and does
+    not go on beyond its sides.
+    """
+    shard = shard_of(card, folder, structures)
+    coarsest = card["imaging"]["sampling"]["high"]
+    fits = 8 * int(card["structures"]["parameters"]["box"] / coarsest / 8)
+    source, first = None, None
+    for side in (FIELD, fits):
+        source = source_of(card, shard, side)
+        try:
+            first = one_image(source, card["study"], 0, 0)
+            break
+        except ValueError as error:
+            if side == fits or "does not fit" not in str(error):
+                raise
+    yield first
+    for number in range(1, structures * microscopes):
+        yield one_image(source, card["study"], number % structures, number)
+
+
+def one_image(source: Any, study: str, structure: int, number: int) -> Picture:
+    """An image of a structure in the microscope and with the noise of a number."""
+    seed = torch_seed(SEED, f"{study}/familiarity noise", number)
+    made = source.make(
+        source.bank,
+        ranges=source.ranges,
+        generator=torch.Generator().manual_seed(seed),
+        structures=torch.tensor([structure]),
     )
-    box = made[0].cell.lengths()[0]
-    waves = torch.from_numpy(simulate(made, card["simulation"])[1]["wave"].data)
-    imaging = Imaging.model_validate(card["imaging"])
-    bank, ranges = wave_bank(waves, box, imaging.band_limit), imaging.ranges()
-    sizes = image_sizes(box, ranges["sampling"].low, ranges["sampling"].high)
-    others = {key: value for key, value in ranges.items() if key != "sampling"}
-    for number in range(structures * microscopes):
-        noise = torch.Generator().manual_seed(
-            torch_seed(SEED, f"{card['study']}/familiarity noise", number)
-        )
-        which, drawn = number % structures, draw(others, 1, noise)
-        size = sizes[int(torch.randint(len(sizes), (), generator=noise))]
-        intensity = series_intensity(
-            bank.spectra[which : which + 1],
-            bank.frequencies,
-            box,
-            size,
-            card["energy"],
-            drawn,
-            imaging.series,
-        )
-        dose = drawn["dose"] / len(imaging.series) * (box / size) ** 2
-        camera = {name: drawn[name] for name in CAMERA}
-        image = detect(intensity, dose, **camera, generator=noise)[0].numpy()
-        yield f"simulated {card['study']} {which}", image, box / size
+    # Of exit waves a batch has one pixel, of scans each image has its own.
+    pixel = made.parameters.get("sampling", getattr(made, "sampling", None))
+    return f"simulated {study} {structure}", made.images[0].numpy(), float(pixel)
+
+
+def source_of(card: dict, shard: Path, side: int) -> Any:
+    """What makes training images of a card, one at a time and of `side` px."""
+    recipe = Recipe(
+        **{key: card[key] for key in ("study", "seed", "name", "material", "classes")},
+        **{key: card[key] for key in ("structures", "simulation")},
+        imaging=card["imaging"] | {"crop": side},
+        network=NetworkRow(network=card["network"]),
+        training=card["training"] | {"batch_size": 1},
+        source=modality_of(card).source,
+    )
+    return recipe.make_source([shard], [shard])
 
 
 def crystal(rng: np.random.Generator, size: int, pixel: float) -> np.ndarray:
@@ -245,8 +286,11 @@ def main() -> None:
     parser.add_argument("--own", type=Path, nargs="*", default=[], help="files of familiar images")
     parser.add_argument("--foreign", type=Path, nargs="*", default=[], help="files of foreign ones")
     parser.add_argument("--alike", nargs="*", default=[], help="studies that are not foreign")
-    parser.add_argument("--structures", type=int, default=40)
-    parser.add_argument("--microscopes", type=int, default=4, help="images of a structure")
+    parser.add_argument(
+        "--shards", type=Path, required=True, help="a folder for simulated structures, kept"
+    )
+    parser.add_argument("--structures", type=int, default=24)
+    parser.add_argument("--microscopes", type=int, default=7, help="images of a structure")
     parser.add_argument("--made", type=int, default=240, help="foreign images to make")
     parser.add_argument("--signs", type=Path, help="a table of signs to keep, and to go on from")
     given = parser.parse_args()
@@ -258,14 +302,14 @@ def main() -> None:
         pixel = working_sampling(card)
         others = [s for s in studies(patterns=False) if s not in (given.study, *given.alike)]
         sources: list[tuple[bool, Iterator[Picture]]] = [
-            (False, own_images(card, given.structures, given.microscopes)),
+            (False, own_images(card, given.shards, given.structures, given.microscopes)),
             (False, files(given.own)),
             (True, (foreign_image(number, pixel) for number in range(given.made))),
             (True, files(given.foreign)),
         ]
         for other in others:
             theirs = read_card(weights(other, networks(other)[0]))
-            sources.append((True, own_images(theirs, given.structures // 2, 1)))
+            sources.append((True, own_images(theirs, given.shards, given.structures, 1)))
         rows = []
         for foreign, pictures in sources:
             for picture in tqdm(pictures, unit="image"):

@@ -3,8 +3,8 @@
 The modules follow the data: structures, simulation, imaging, networks, learning, inference,
 analysis, datasets, figures. A module imports only from modules that stand before it.
 
-For notebooks and other programs, `from latticework import predict, peaks, strain, export` are the
-commands as functions; they are loaded when they are asked for.
+For notebooks and other programs, `from latticework import predict, defects, peaks, strain, export`
+are the commands as functions; they are loaded when they are asked for.
 """
 
 from importlib import import_module
@@ -12,7 +12,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-FUNCTIONS = ("export", "peaks", "predict", "strain")
+FUNCTIONS = ("defects", "export", "peaks", "predict", "strain")
 
 
 def __getattr__(name: str) -> Any:

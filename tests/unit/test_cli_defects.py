@@ -6,8 +6,11 @@ import pytest
 import tifffile
 from test_defects import SIDE, honeycomb, nearest
 
-from latticework import shards
+from latticework import defects, shards
+from latticework.analysis.atoms.reading import Prediction
+from latticework.cli.atoms_table import read_atoms
 from latticework.cli.main import main
+from latticework.datasets.read import read_picture
 
 
 @pytest.fixture
@@ -73,6 +76,16 @@ def test_a_table_a_library_and_pictures(files, capsys):
     for name in ("o.png", "g.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     assert "Si1C3 2, C_vacancy 1" in capsys.readouterr().out
+
+
+def test_the_function_finds_what_the_command_does(files):
+    _, out = run(files, "--pixel-size", 0.1)
+    table = read_atoms(files[1], 2, (240, 240))
+    found = Prediction(table, read_picture(files[0]).image, 0.1, "user", [])
+    named = defects(found, "graphene_si")
+    assert named["name"].tolist() == pd.read_csv(out)["name"].tolist()
+    with pytest.raises(ValueError, match="defects"):
+        defects(found, "gold")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,22 @@ def test_options_of_the_refinement_need_it(tmp_path, sheet, capsys, options):
     assert not (tmp_path / "a.csv").exists()
 
 
+def test_a_blank_frame_of_a_movie_does_not_stop_the_others(tmp_path, sheet, capsys):
+    path, step = sheet
+    image = tifffile.imread(path)
+    movie = tmp_path / "movie.tif"
+    tifffile.imwrite(movie, np.stack([np.full_like(image, 7), image]), photometric="minisblack")
+    table = tmp_path / "atoms.csv"
+    options = ("--study", "graphene", "--pixel-size", step, "--refine")
+    assert predict(movie, *options, "-o", table) == 0
+    atoms = pd.read_csv(table)
+    assert set(atoms["frame"]) == {1}
+    assert atoms["sigma_x_angstrom"].notna().mean() > 0.9
+    fit = json.loads((tmp_path / "atoms.fit.json").read_text(encoding="utf-8"))
+    assert list(fit["frames"][0]) == ["warnings"]
+    assert "fitted: defocus_angstrom" in capsys.readouterr().out
+
+
 def test_particles_are_refused_in_one_line(tmp_path, sheet, capsys):
     path, step = sheet
     options = ("--study", "gold", "--pixel-size", step, "--refine", "-o", tmp_path / "a.csv")

@@ -2,13 +2,15 @@
 
 import tracemalloc
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 from imageio.v3 import imwrite
+from rsciio.hspy import file_writer as save_hspy
 
 from latticework import materials
-from latticework.analysis.atoms.reading import folder_of
+from latticework.analysis.atoms.fields import folder_of
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, atoms_table
 from latticework.analysis.movies.tracking import track
 from latticework.cli import published
@@ -17,6 +19,16 @@ from latticework.datasets.movies import open_movie
 from latticework.datasets.read import PictureError
 from latticework.inference.class_maps import predict
 from latticework.learning import weights
+
+NOTHING_ELSE = {
+    "metadata": {"General": {"title": ""}, "Signal": {"signal_type": ""}},
+    "original_metadata": {},
+    "learning_results": {},
+    "tmp_parameters": {},
+    "models": {},
+    "attributes": {"_lazy": False, "ragged": False},
+    "package_info": {"package": "hyperspy", "package_version": "2.0"},
+}
 
 
 def frame(number, shape=(48, 64)):
@@ -34,6 +46,25 @@ def test_a_stack_comes_frame_by_frame(tmp_path):
     tifffile.imwrite(tmp_path / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
     frames = read(tmp_path / "movie.tif")
     assert [f.number for f in frames] == list(range(5))
+    np.testing.assert_array_equal(np.stack([f.image for f in frames]), stack)
+
+
+@pytest.mark.parametrize("ending", ["npy", "hspy", "h5"])
+def test_a_stack_that_stays_on_disk_comes_frame_by_frame(tmp_path, ending):
+    stack = np.stack([frame(n) for n in range(5)])
+    path = tmp_path / f"movie.{ending}"
+    if ending == "npy":
+        np.save(path, stack)
+    elif ending == "hspy":
+        axes = [
+            {"name": name, "size": size, "scale": 1.0, "offset": 0.0, "navigate": name == "t"}
+            for name, size in zip("tyx", stack.shape, strict=True)
+        ]
+        save_hspy(str(path), {"data": stack, "axes": axes, **NOTHING_ELSE})
+    else:
+        with h5py.File(path, "w") as file:
+            file["frames"] = stack
+    frames = read(path)
     np.testing.assert_array_equal(np.stack([f.image for f in frames]), stack)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latticework.cli import predict, published
+from latticework.cli import arrangement, predict, published
 from latticework.cli.atoms_table import read_atoms
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
@@ -92,6 +92,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="TABLE",
         help="also write how unusual each site of the first frame is (1 %% false alarms), .csv",
     )
+    arrangement.add_options(defects)
     defects.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
     )
@@ -139,7 +140,7 @@ def given_atoms(arguments: argparse.Namespace) -> "Prediction":
     from latticework.analysis.atoms.reading import Prediction
     from latticework.datasets.read import read_picture
 
-    picture = read_picture(arguments.image)
+    picture = read_picture(arguments.image, arrangement=arrangement.of(arguments))
     table = read_atoms(arguments.atoms, len(picture.image), picture.image.shape[1:])
     sampling, source = arguments.pixel_size, "user"
     if sampling is None and {"x_angstrom", "y_angstrom"} <= set(table) and len(table) > 1:
@@ -210,6 +211,7 @@ def predicted_atoms(
         weights_path,
         settings,
         pixel_size=arguments.pixel_size,
+        arrangement=arrangement.of(arguments),
         progress=not arguments.quiet,
     )
     if not arguments.refine:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latticework.cli import arrangement
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
@@ -62,6 +63,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help="which image of the file; of a scan a channel and a direction, 'Current backward'",
     )
+    arrangement.add_options(lattice)
     lattice.add_argument(
         "--overlay", type=Path, metavar="PNG", help="also draw the lattice on the image"
     )
@@ -132,7 +134,9 @@ def run(arguments: argparse.Namespace) -> int:
     from latticework.datasets.read import read_picture
     from latticework.shards import write_csv
 
-    picture = read_picture(arguments.file, image=arguments.image)
+    picture = read_picture(
+        arguments.file, image=arguments.image, arrangement=arrangement.of(arguments)
+    )
     sampling = arguments.pixel_size or picture.sampling
     reading = read_lattice(picture.image[0])
     warnings = [*picture.warnings, *reading.warnings]

@@ -37,8 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args([word for word in words if word != "--debug"])
         return arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("latticework: interrupted; nothing unfinished was left", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        left = str(stopped) or "nothing unfinished was left"
+        print(f"latticework: interrupted; {left}", file=sys.stderr)
         return INTERRUPTED
     # Whatever happens in a library, the user gets one line that says what it was about.
     except Exception as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from latticework.analysis.diffraction.scan_peaks import PatternPeaks
+    from latticework.cli.growing_table import GrowingTable
 
 DESCRIPTION = """\
 Find the Bragg peaks of diffraction patterns: their positions and structure factors, by a network
@@ -142,34 +143,29 @@ def rows_of(number: int, found: "PatternPeaks") -> "pd.DataFrame":
 
 
 def write_peaks(
-    path: Path, read: Iterable["PatternPeaks"], kept: "list[np.ndarray] | None" = None
-) -> tuple[int, int, dict[str, list[int]], "PatternPeaks"]:
-    """Write the peaks of patterns, atomically, as each is read: memory does not grow with a scan.
+    table: "GrowingTable", read: Iterable["PatternPeaks"], batch: int, total: int
+) -> None:
+    """Write the peaks of patterns as each is read: memory does not grow with a scan.
 
-    Returns the numbers of peaks and of patterns that look saturated, the numbers of the patterns
-    that were left out by their problem, and what was found in the first that was not. Into `kept`
-    go places and intensities (n, 3) of every pattern's peaks. Raises InputError where no pattern
-    could be read.
+    `read` goes on where the table ends. Of the table's state, `peaks` and `saturated` are numbers
+    of peaks and of patterns that look saturated, `problems` the numbers of the patterns that were
+    left out by their problem, `first` that of the first that was not. Every `batch` patterns of
+    `total` the table is kept. Raises InputError where no pattern could be read.
     """
-    from latticework.shards import FLOAT_FORMAT, atomic
-
-    peaks, saturated, first = 0, 0, None
-    problems: dict[str, list[int]] = {}
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        for number, found in enumerate(read):
-            table = rows_of(number, found)
-            table.to_csv(file, index=False, header=number == 0, float_format=FLOAT_FORMAT)
-            peaks += len(table)
-            saturated += found.saturated
-            if found.problem:
-                problems.setdefault(found.problem, []).append(number)
-            else:
-                first = first or found
-            if kept is not None:
-                kept.append(found.peaks[["x_px", "y_px", "intensity"]].to_numpy(float))
-        if first is None:
-            raise InputError(f"no pattern can be read: {'; '.join(problems)}")
-    return peaks, saturated, problems, first
+    state = table.state
+    for number, found in enumerate(read, start=table.done):
+        rows = rows_of(number, found)
+        table.append(rows)
+        state["peaks"] += len(rows)
+        state["saturated"] += int(found.saturated)
+        if found.problem:
+            state["problems"].setdefault(found.problem, []).append(number)
+        elif state["first"] is None:
+            state["first"] = number
+        if (number + 1) % batch == 0 or number + 1 == total:
+            table.reached(number + 1)
+    if state["first"] is None:
+        raise InputError(f"no pattern can be read: {'; '.join(state['problems'])}")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -190,11 +186,13 @@ def run(arguments: argparse.Namespace) -> int:
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.diffraction.bragg_vectors import write_bragg_vectors
     from latticework.analysis.diffraction.scan_peaks import (
+        BATCH,
         make_reader,
         problem_warning,
         saturation_warning,
         scan_peaks,
     )
+    from latticework.cli.growing_table import growing, identity
     from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.scan_calibration import calibrated
 
@@ -215,11 +213,22 @@ def run(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         samples=arguments.samples,
     )
-    read = scan_peaks(patterns, reader, progress=not arguments.quiet)
-    kept: list[np.ndarray] | None = [] if arguments.bragg_vectors else None
-    count, saturated, problems, first = write_peaks(arguments.output, read, kept)
     total = len(patterns)
-    warnings += problem_warning(problems, total) + saturation_warning(saturated, total)
+    files = [patterns.path, *probe, weights_path]
+    chosen = ("image", "energy", "reciprocal_pixel", "origin", "semiangle", "threshold", "samples")
+    with growing(
+        arguments.output,
+        identity(files, {name: getattr(arguments, name) for name in chosen}),
+        {"peaks": 0, "saturated": 0, "problems": {}, "first": None},
+        "pattern",
+    ) as table:
+        if table.done:
+            print(f"going on after {table.done} of {total} patterns of an interrupted run")
+        read = scan_peaks(patterns, reader, progress=not arguments.quiet, first=table.done)
+        write_peaks(table, read, BATCH, total)
+    state = table.state
+    warnings += problem_warning(state["problems"], total)
+    warnings += saturation_warning(state["saturated"], total)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     x, y = reader.grid.beam
@@ -228,11 +237,11 @@ def run(arguments: argparse.Namespace) -> int:
         f"x = {x:.1f}, y = {y:.1f} px; {energy / 1e3:g} keV by the "
         f"{'user' if arguments.energy else 'network'}"
     )
-    print(f"{count} peaks in {len(patterns)} pattern(s): {arguments.output}")
-    if kept is not None:
+    print(f"{state['peaks']} peaks in {total} pattern(s): {arguments.output}")
+    if arguments.bragg_vectors:
         write_bragg_vectors(
             arguments.bragg_vectors,
-            kept,
+            peaks_of_patterns(arguments.output, total),
             rows_and_columns(patterns.scan),
             patterns.shape,
             sampling=calibration.sampling,
@@ -240,8 +249,24 @@ def run(arguments: argparse.Namespace) -> int:
         )
         print(f"BraggVectors for py4DSTEM: {arguments.bragg_vectors}")
     if arguments.overlay:
+        import pandas as pd
+
         from latticework.figures.overlay import save_peaks
 
-        save_peaks(arguments.overlay, first.pattern, first.peaks)
+        number = state["first"]
+        _, shown, _ = next(patterns.checked(1, number))
+        rows = pd.read_csv(arguments.output)
+        save_peaks(arguments.overlay, shown[0], rows[rows["pattern"] == number])
         print(f"peaks on the pattern: {arguments.overlay}")
     return 0
+
+
+def peaks_of_patterns(path: Path, total: int) -> "list[np.ndarray]":
+    """Places in px and intensities (n, 3) of the peaks of each pattern, of the table at `path`."""
+    import numpy as np
+    import pandas as pd
+
+    columns = ["x_px", "y_px", "intensity"]
+    table = pd.read_csv(path, usecols=["pattern", *columns])
+    starts = table["pattern"].searchsorted(range(1, total))
+    return np.split(table[columns].to_numpy(float), starts)

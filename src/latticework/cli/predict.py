@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latticework.cli import published
+from latticework.cli import arrangement, published
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
 
@@ -108,6 +108,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="NAME|NUMBER",
         help="which image of a file that has several (default: the best; it is said which)",
     )
+    arrangement.add_options(predict)
     predict.add_argument(
         "--scale-region",
         type=int,
@@ -219,7 +220,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.exports import export, writer_of
+    from latticework.analysis.atoms.long_movies import long_movie
     from latticework.analysis.atoms.reading import predict_files
+    from latticework.cli.frame_warnings import summed_up
+    from latticework.cli.long_movie import run as run_long
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
 
@@ -229,6 +233,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Images(
         tile=arguments.tile, symmetries=arguments.symmetries, threshold=arguments.threshold
     )
+    movie = long_movie(arguments.images[0]) if len(arguments.images) == 1 else None
+    if movie is not None and card["network"]["frames"] == 1:
+        return run_long(arguments, movie, weights_path, settings)
     found = predict_files(
         arguments.images,
         weights_path,
@@ -236,6 +243,7 @@ def run(arguments: argparse.Namespace) -> int:
         pixel_size=arguments.pixel_size,
         scale_region=arguments.scale_region,
         image=arguments.image,
+        arrangement=arrangement.of(arguments),
         progress=not arguments.quiet,
     )
     answers = []
@@ -243,7 +251,7 @@ def run(arguments: argparse.Namespace) -> int:
         found, answers = refined_atoms(found, card, arguments)
     for note in found.notes:
         print(note)
-    for warning in found.warnings:
+    for warning in summed_up(found.warnings, len(found.frames)):
         print(f"warning: {warning}", file=sys.stderr)
     export(arguments.output, found)
     print(
@@ -290,7 +298,8 @@ def refined_atoms(
 
 
 def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> None:
-    """Write the fitted parameters, say those of the first frame, and draw what is left of it."""
+    """Write the fitted parameters, say those of the first frame that has atoms, and draw what is
+    left of it."""
     from latticework.analysis.atoms.refining import in_words, parameters_of
     from latticework.shards import atomic
 
@@ -298,9 +307,13 @@ def tell_fit(answers: "Sequence[Refined]", arguments: argparse.Namespace) -> Non
     content = {"posterior": arguments.posterior, "frames": parameters_of(answers)}
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"fitted: {in_words(answers[0])}: {path}")
+    number = next((n for n, answer in enumerate(answers) if answer.parameters), None)
+    if number is None:
+        print(f"nothing could be fitted: {path}")
+        return
+    print(f"fitted: {in_words(answers[number])}: {path}")
     if arguments.residual:
         from latticework.figures.overlay import save_residual
 
-        save_residual(arguments.residual, answers[0].residual)
-        print(f"what the fit leaves of the first frame: {arguments.residual}")
+        save_residual(arguments.residual, answers[number].residual)
+        print(f"what the fit leaves of frame {number}: {arguments.residual}")

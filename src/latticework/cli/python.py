@@ -13,14 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from latticework import materials
 from latticework.analysis.atoms import exports
 from latticework.analysis.atoms.reading import Prediction, predict_files
 from latticework.analysis.diffraction import mapping, scan_strain
 from latticework.analysis.diffraction.scan_peaks import make_reader, problem_warning, scan_peaks
 from latticework.analysis.diffraction.strain_map import StrainMap
 from latticework.cli import published
+from latticework.cli.defects import name_defects
 from latticework.cli.peaks import rows_of
 from latticework.config.inference import Images
+from latticework.datasets.arrangement import Arrangement
 from latticework.datasets.scans import Patterns, read_patterns
 from latticework.inference.scan_calibration import Calibration, calibrated
 
@@ -47,6 +50,8 @@ def predict(
     pixel_size: float | None = None,
     scale_region: Sequence[int] | None = None,
     image: str | None = None,
+    axes: str | None = None,
+    crop: Sequence[int] | None = None,
     threshold: float = 0.5,
     symmetries: int = 1,
     tile: int = 1024,
@@ -66,6 +71,9 @@ def predict(
         x0, y0, x1, y1 in px, where to measure the lattice.
     image
         Which image of a file that has several, by its name or its number from 1.
+    axes, crop
+        A letter for each axis of the array in its order, of t, y, x and c; x0, y0, x1, y1 in px of
+        the part to read.
     threshold
         Lowest probability of an atom.
     symmetries, tile
@@ -89,10 +97,31 @@ def predict(
         pixel_size=pixel_size,
         scale_region=scale_region,
         image=image,
+        arrangement=Arrangement(axes, crop),
         progress=progress,
     )
     _tell(found.warnings)
     return found
+
+
+def defects(found: Prediction, material: str | None = None) -> pd.DataFrame:
+    """Defects of the crystal in images that `predict` read, named: those of `latticework defects`.
+
+    Parameters
+    ----------
+    found
+        Of `predict`; with a threshold of 0.01 or so, confidences know of the doubtful atoms too.
+    material
+        What the image shows; by default what the network was trained for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a defect: frame, defect, name, x_px, y_px, n_dopant, n_host, confidence, distorted.
+
+    Raises ValueError for a material of which nobody has said what its defects are.
+    """
+    return name_defects(found, materials.load(material or found.card["material"]), threshold=0.5)[0]
 
 
 def export(found: Prediction, path: str | Path) -> None:

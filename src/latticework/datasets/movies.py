@@ -179,7 +179,8 @@ def _reader_of_page(tiff: tifffile.TiffFile, path: Path, number: int) -> Callabl
 def _reader_of_slice(signal: dict, path: Path, axis: int, number: int) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
         try:
-            data = np.asarray(signal["data"].take(number, axis=axis))
+            # Arrays that still lie on disk know slices, not much else.
+            data = np.asarray(signal["data"][(*[slice(None)] * axis, number)])
         except Exception as error:
             raise PictureError(
                 f"{path}: its frame {number} cannot be read: {error or type(error).__name__}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from latticework.datasets import not_specimen
+from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.containers import choose, plane, signal_axes
 from latticework.datasets.formats import (
     check_path,
@@ -63,7 +64,13 @@ class Picture:
     warnings: tuple[str, ...] = ()
 
 
-def read_picture(path: str | Path, *, image: str | None = None, whole: bool = False) -> Picture:
+def read_picture(
+    path: str | Path,
+    *,
+    image: str | None = None,
+    arrangement: Arrangement = WHOLE,
+    whole: bool = False,
+) -> Picture:
     """Read a picture (or movie) by rosettasciio, or a scanning probe's by our own readers.
 
     Colour becomes luminance, and intensities that single precision cannot hold are scaled. What
@@ -80,6 +87,8 @@ def read_picture(path: str | Path, *, image: str | None = None, whole: bool = Fa
         one of most bits and most pixels that is neither complex nor reciprocal. Of a scanning
         probe's file a channel and a direction, "Current backward"; without it the topography, or
         the current where the tip's height was kept constant, forward.
+    arrangement
+        Which axis is which, and which part to read, where the file does not say it.
     whole
         Take every pixel for specimen, as for a mask.
 
@@ -87,6 +96,7 @@ def read_picture(path: str | Path, *, image: str | None = None, whole: bool = Fa
     picture (1-D, a spectrum image, 4-D, complex), smaller than 32 px, or shows no specimen at all.
     """
     path, signal, notes = opened(path, image)
+    signal, arranged = arrangement.applied(signal, path)
     frames, scaled = frames_of(signal, path)
     check_values(frames, path)
     mask, found = None, ()
@@ -98,7 +108,7 @@ def read_picture(path: str | Path, *, image: str | None = None, whole: bool = Fa
         metadata=_metadata(signal),
         path=path,
         mask=mask,
-        notes=tuple(notes + scaled),
+        notes=tuple(notes + arranged + scaled),
         warnings=found,
     )
 
@@ -149,7 +159,7 @@ def frames_of(signal: dict, path: Path) -> tuple[np.ndarray, list[str]]:
         if not {"R", "G", "B"} <= set(data.dtype.names):
             raise PictureError(f"{path}: has fields {data.dtype.names}, which is no picture")
         data = sum(w * data[c].astype(np.float32) for w, c in zip(LUMINANCE, "RGB", strict=True))
-    elif data.ndim == 3 and data.shape[-1] in (3, 4) and min(data.shape[:2]) >= SMALLEST_SIDE:
+    elif _coloured(data):
         data = data[..., :3] @ np.array(LUMINANCE, dtype=np.float32)
     if np.iscomplexobj(data):
         raise PictureError(f"{path}: has complex values; give a picture, such as its intensity")
@@ -180,6 +190,12 @@ def frames_of(signal: dict, path: Path) -> tuple[np.ndarray, list[str]]:
             f"{SMALLEST_SIDE} are needed"
         )
     return single_precision(data)
+
+
+def _coloured(data: np.ndarray) -> bool:
+    """Whether the last axis of an image or a movie counts its colours."""
+    colours = data.ndim in (3, 4) and data.shape[-1] in (3, 4)
+    return colours and min(data.shape[-3:-1]) >= SMALLEST_SIDE
 
 
 def single_precision(data: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -68,13 +68,16 @@ class Patterns:
                     raise PictureError(f"{self.path}{list(place) if place else ''}: {problem}")
             yield places, read
 
-    def checked(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray, list[str]]]:
+    def checked(
+        self, size: int, first: int = 0
+    ) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray, list[str]]]:
         """As `batches`, and for each pattern the problem with it, in words, or nothing.
 
-        Missing and hot pixels are replaced by their neighbours; a pattern with a problem is zero.
+        From the pattern number `first` on. Missing and hot pixels are replaced by their neighbours;
+        a pattern with a problem is zero.
         """
         places = list(np.ndindex(*self.scan))
-        for start in range(0, len(places), size):
+        for start in range(first, len(places), size):
             chosen = places[start : start + size]
             raw = [np.asarray(self.data[place]) for place in chosen]
             problems = [problem_of(pattern) for pattern in raw]

@@ -1,10 +1,25 @@
 """What an experiment is: one file a modality, which says how its studies are simulated, learned,
 read and scored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from latticework import names
+from latticework.config.modality import Modality
+
+
+def modality_of(card: Mapping[str, Any]) -> Modality | None:
+    """The modality of a network by its card: that whose section `imaging` it has, or None."""
+    for name in names.available("modalities"):
+        modality = names.load("modalities", name).MODALITY
+        try:
+            names.resolve(modality.sections["imaging"]).model_validate(card["imaging"])
+        except ValidationError:
+            continue
+        return modality
+    return None
 
 
 def size_problems(study: Any) -> Iterator[str]:

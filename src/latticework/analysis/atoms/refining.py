@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from latticework import materials, names
 from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.atoms.refined import Refined
+from latticework.modalities import modality_of
 
 POSTERIOR = ("x_posterior_angstrom", "y_posterior_angstrom")
 LIKELIHOOD_SIGMA = ["sigma_x_angstrom", "sigma_y_angstrom"]
@@ -24,19 +24,12 @@ class RefinementError(ValueError):
 def refinement_of(card: Mapping[str, Any]) -> Callable[..., Refined]:
     """The function that refines what a network of this card finds: its modality's.
 
-    A card belongs to the modality whose section `imaging` it has. Raises RefinementError where that
-    has no refinement, or the network reads a series.
+    Raises RefinementError where that has no refinement, or the network reads a series.
     """
     if card["network"]["frames"] != 1:
         raise RefinementError(f"{card['study']}: atoms of a series of images are not refined")
-    for name in names.available("modalities"):
-        modality = names.load("modalities", name).MODALITY
-        if modality.refine is None or "imaging" not in modality.sections:
-            continue
-        try:
-            names.resolve(modality.sections["imaging"]).model_validate(card["imaging"])
-        except ValidationError:
-            continue
+    modality = modality_of(card)
+    if modality is not None and modality.refine is not None:
         return names.resolve(modality.refine)
     raise RefinementError(f"{card['study']}: there is no refinement for images of this kind")
 
@@ -53,6 +46,9 @@ def refined(
     answers, tables, warnings = [], [], list(found.warnings)
     for number, frame in enumerate(found.frames):
         atoms = found.atoms[found.atoms["frame"] == number]
+        if atoms.empty:
+            answers.append(nothing_refined(frame, atoms))
+            continue
         try:
             answer = refine(frame, atoms, found.sampling, card, material, progress=progress)
         except ValueError as error:
@@ -61,8 +57,14 @@ def refined(
         warnings += [where + line for line in answer.warnings]
         tables.append(chosen(answer.atoms, found.sampling, posterior=posterior))
         answers.append(answer)
-    atoms = pd.concat(tables, ignore_index=True)
+    atoms = pd.concat(tables, ignore_index=True) if tables else found.atoms
     return replace(found, atoms=atoms, warnings=warnings), answers
+
+
+def nothing_refined(frame: np.ndarray, atoms: pd.DataFrame) -> Refined:
+    """The answer to a frame (ny, nx) without atoms, as of a blank one."""
+    nothing = np.full(frame.shape, np.nan)
+    return Refined(atoms, nothing, nothing, {}, ["there are no atoms to refine"])
 
 
 def chosen(atoms: pd.DataFrame, sampling: float, *, posterior: bool) -> pd.DataFrame:

@@ -80,19 +80,29 @@ def make_reader(
 
 
 def scan_peaks(
-    patterns: Patterns, reader: Reader, *, batch: int = BATCH, progress: bool = True
+    patterns: Patterns,
+    reader: Reader,
+    *,
+    batch: int = BATCH,
+    progress: bool = True,
+    first: int = 0,
 ) -> Iterator[PatternPeaks]:
-    """Peaks of one pattern after the other, with a progress bar.
+    """Peaks of one pattern after the other, with a progress bar, from the number `first` on.
 
+    The answers are those of a run from the first pattern if `first` is a multiple of `batch`.
     Columns are those of `peak_table.UNITS`; intensities are over the strongest peak's.
     A pattern that cannot be read has no peaks, and its problem in words.
     """
-    number = 0
+    number = first
     nothing = pd.DataFrame({name: np.zeros(0) for name in UNITS})
     with tqdm(
-        total=len(patterns), desc=patterns.path.name, unit="pattern", disable=not progress
+        total=len(patterns),
+        initial=first,
+        desc=patterns.path.name,
+        unit="pattern",
+        disable=not progress,
     ) as bar:
-        for places, read, problems in patterns.checked(batch):
+        for places, read, problems in patterns.checked(batch, first):
             good = [index for index, problem in enumerate(problems) if not problem]
             found = _structure_factors(read[good], reader, number, patterns.path)
             for index, place in enumerate(places):
