@@ -149,3 +149,18 @@ def test_an_atom_on_the_border_is_found_where_it_is():
 def test_bad_input_is_named(map_, options, message):
     with pytest.raises(ValueError, match=message):
         localise(map_, **options)
+
+
+def test_atoms_in_blocks_are_the_atoms_at_once(monkeypatch):
+    rng = np.random.default_rng(3)
+    places = rng.uniform(4, 92, (60, 2))
+    y, x = np.mgrid[:96, :96]
+    gaussians = np.exp(
+        -((x - places[:, 0, None, None]) ** 2 + (y - places[:, 1, None, None]) ** 2) / (2 * 1.4**2)
+    )
+    start = places + rng.normal(0, 0.3, places.shape)
+    at_once = localisation.fit_gaussians(gaussians.sum(axis=0), start, np.ones(60), 1.4)
+    monkeypatch.setattr(localisation, "BLOCK", 7)
+    in_blocks = localisation.fit_gaussians(gaussians.sum(axis=0), start, np.ones(60), 1.4)
+    np.testing.assert_allclose(in_blocks, at_once, atol=1e-9)
+    assert np.abs(at_once - places).max() < np.abs(start - places).max()

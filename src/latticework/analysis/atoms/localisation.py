@@ -12,6 +12,7 @@ from latticework.structures.thinning import hard_core
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 FIT_STEPS = 6
+BLOCK = 1 << 15  # atoms whose patches are in memory at once
 SEPARATION = 2.0  # px; of two maxima nearer than this only the higher is an atom
 
 Refinement = Literal["gaussian_fit", "centre_of_mass"]
@@ -186,20 +187,26 @@ def fit_gaussians(
     origin = np.rint(positions).astype(int)
     column, row = origin[:, 0, None] + offsets, origin[:, 1, None] + offsets
     in_x, in_y = (column >= 0) & (column < nx), (row >= 0) & (row < ny)
-    index = (np.clip(row, 0, ny - 1) * nx)[:, :, None] + np.clip(column, 0, nx - 1)[:, None, :]
-    index = index.ravel()
+    row, column = np.clip(row, 0, ny - 1) * nx, np.clip(column, 0, nx - 1)
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(positions), BLOCK)]
     flat = foreground.ravel().astype(float)
 
     for _ in range(FIT_STEPS):
-        dx, dy = column - positions[:, 0, None], row - positions[:, 1, None]
+        dx, dy = origin[:, :1] + offsets, origin[:, 1:] + offsets
+        dx, dy = dx - positions[:, :1], dy - positions[:, 1:]
         gx = np.exp(-0.5 * (dx / sigma_px) ** 2) * in_x
         gy = np.exp(-0.5 * (dy / sigma_px) ** 2) * in_y
-        model = (amplitudes[:, None] * gy)[:, :, None] * gx[:, None, :]
-        residual = flat - np.bincount(index, model.ravel(), flat.size)
-        residual = residual[index].reshape(model.shape)
+        residual = flat.copy()
+        for block in blocks:
+            model = (amplitudes[block, None] * gy[block])[:, :, None] * gx[block, None, :]
+            index = row[block, :, None] + column[block, None, :]
+            residual -= np.bincount(index.ravel(), model.ravel(), flat.size)
+        over_x, over_y = np.empty_like(gy), np.empty_like(gx)
+        for block in blocks:
+            left = residual[row[block, :, None] + column[block, None, :]]
+            over_x[block] = (left @ gx[block, :, None])[:, :, 0]
+            over_y[block] = (gy[block, None, :] @ left)[:, 0, :]
 
-        over_x = (residual @ gx[:, :, None])[:, :, 0]
-        over_y = (gy[:, None, :] @ residual)[:, 0, :]
         slope_x, slope_y = dx / sigma_px**2 * gx, dy / sigma_px**2 * gy
         norm_x, norm_y = (gx**2).sum(axis=1), (gy**2).sum(axis=1)
         step_x = (over_y * slope_x).sum(axis=1) / ((slope_x**2).sum(axis=1) * norm_y)
