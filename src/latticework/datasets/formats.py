@@ -19,7 +19,7 @@ import numpy as np
 import rsciio
 import tifffile
 
-from latticework.datasets import stm
+from latticework.datasets import emi, stm
 from latticework.datasets.hdf5 import (
     PictureError,
     datasets_of,
@@ -212,6 +212,8 @@ def read_signals(path: Path, lazy: bool) -> list[dict[str, Any]]:
 def _read_by(name: str, path: Path, lazy: bool) -> list[dict[str, Any]]:
     reader = import_module(plugin(name)["api"]).file_reader
     options: dict[str, Any] = {"lazy": lazy}
+    if name == "TIA" and path.suffix.lower() == ".emi" and not emi.has_series(path):
+        return emi.signals(path)
     if name == "ZSPY":
         _refuse_pickles(path)
         options["mode"] = "r"
