@@ -1,4 +1,4 @@
-"""The image in a TIA .emi file whose .ser file is not there: the format keeps a copy of the first."""
+"""The image in an .emi file of TIA without its .ser file: a copy of the first is kept."""
 
 import re
 import struct
