@@ -11,6 +11,7 @@ import pandas as pd
 
 from latticework import materials
 from latticework.analysis.atoms.familiar import signs_of
+from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
@@ -251,7 +252,16 @@ def predict_files(
             overlap=settings.overlap,
             epsilon=settings.epsilon,
         )
-        notes += said
+        lattice, found = checked_lattice(
+            lattice,
+            read.sampling,
+            network,
+            card,
+            read.images[0],
+            material,
+            epsilon=settings.epsilon,
+        )
+        notes += said + found
     else:
         lattice = material_sampling(frames, material, scale_region)
     sampling, source, warnings = choose_sampling(lattice, read.sampling, pixel_size)
