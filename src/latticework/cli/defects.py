@@ -24,17 +24,20 @@ Name the defects of a crystal in an image or a movie, and count them: foreign at
 are bonded to (Si1C3, Si2C5), columns that lost an atom (S_vacancy), empty sites (C_vacancy), rings
 (5-7, 5-8-5).
 
-The atoms are found by a network, or given with --atoms. Names follow from bonds and chemistry, so
-that defects that no network was trained on are named as well.
+The atoms are found by a network, or read from --atoms where none is named. Names follow from bonds
+and chemistry, so that defects that no network was trained on are named as well.
 """
 
 EXAMPLES = """\
 examples:
   latticework defects frame.dm4 --study STUDY -o defects.csv --overlay defects.png
       find the atoms and name the defects
-  latticework defects frame.tif --study STUDY --pixel-size 0.079 --atoms atoms.csv \\
-      -o defects.csv --library defects.h5 --gallery gallery.png
-      the atoms are in a table with x_px, y_px and class; also write crops, atoms and names
+  latticework defects frame.tif --study STUDY --pixel-size 0.079 -o defects.csv \\
+      --atoms atoms.csv --library defects.h5 --gallery gallery.png
+      also write the atoms, and crops with atoms and names
+  latticework defects frame.tif --material MATERIAL --pixel-size 0.079 --atoms atoms.csv \\
+      -o defects.csv
+      the atoms are in a table with x_px, y_px and class
 
 columns of the table:
   frame, defect        numbers of the frame and of the defect in it, from 0
@@ -63,7 +66,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--weights", type=Path, metavar="FILE", help="a .safetensors file (default: published)"
     )
     defects.add_argument(
-        "--atoms", type=Path, metavar="TABLE", help="atoms, .csv, instead of a network's"
+        "--atoms",
+        type=Path,
+        metavar="TABLE",
+        help="with --study or --weights: also write the atoms, .csv; without: read them from it",
     )
     defects.add_argument(
         "--material", metavar="NAME", help="what the image shows, where no network says it"
@@ -133,6 +139,11 @@ def material_of(arguments: argparse.Namespace, known: str | None) -> "Material":
     return material
 
 
+def atoms_are_given(arguments: argparse.Namespace) -> bool:
+    """Whether --atoms is a table to read: no network is named that would find them."""
+    return arguments.atoms is not None and not (arguments.study or arguments.weights)
+
+
 def given_atoms(arguments: argparse.Namespace) -> "Prediction":
     """What --atoms says of the image. Raises InputError, PictureError."""
     import numpy as np
@@ -157,7 +168,8 @@ def given_atoms(arguments: argparse.Namespace) -> "Prediction":
 def run(arguments: argparse.Namespace) -> int:
     """Check the options, name the defects, write the table and say what was found: 0."""
     predict.check_reading(arguments)
-    if arguments.refine and arguments.atoms is not None:
+    given = atoms_are_given(arguments)
+    if arguments.refine and given:
         raise InputError("--refine: starts from a network's atoms; leave out --atoms")
     outputs = {
         "-o": arguments.output,
@@ -166,23 +178,23 @@ def run(arguments: argparse.Namespace) -> int:
         "--gallery": arguments.gallery,
         "--quality": arguments.quality,
         "--anomalies": arguments.anomalies,
+        "--atoms": None if given else arguments.atoms,
     }
     inputs = [arguments.image]
     card: dict[str, Any] = {}
     weights_path = None
-    if arguments.atoms is None or arguments.material is None:
+    if not given or arguments.material is None:
         weights_path, card = published.chosen(
             arguments.study, arguments.network, arguments.weights, patterns=False
         )
         inputs.append(weights_path)
-    if arguments.atoms is not None:
+    if given:
         inputs.append(arguments.atoms)
     check_outputs(inputs, outputs)
     material = material_of(arguments, card.get("material"))
-    if arguments.atoms is None:
-        found = predicted_atoms(arguments, weights_path, card)
-    else:
-        found = given_atoms(arguments)
+    found = given_atoms(arguments) if given else predicted_atoms(arguments, weights_path, card)
+    for note in found.notes:
+        print(note)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     table, defects = name_defects(found, material, arguments.threshold)
@@ -265,6 +277,10 @@ def write(
     from latticework.shards import write_csv
 
     write_csv(arguments.output, table)
+    if arguments.atoms and not atoms_are_given(arguments):
+        sure = found.atoms["probability"] >= arguments.threshold
+        write_csv(arguments.atoms, found.atoms[sure])
+        print(f"atoms: {arguments.atoms}")
     columns = (counts(table)[name] for name in ("name", "count"))
     numbers = ", ".join(f"{name} {count}" for name, count in zip(*columns, strict=True))
     print(
@@ -276,7 +292,7 @@ def write(
     if arguments.library:
         attributes = {
             "image": arguments.image.name,
-            "atoms": "table" if arguments.atoms else "network",
+            "atoms": "table" if atoms_are_given(arguments) else "network",
         }
         write_library(
             arguments.library, table, defects, found.frames, found.sampling, material, attributes

@@ -12,6 +12,7 @@ from latticework.config.base import Precision
 from latticework.hardware import best_device, resolved_precision
 from latticework.imaging.levelling import level
 from latticework.imaging.normalisation import normalise
+from latticework.inference.haze import without_haze
 from latticework.inference.resampling import resample
 from latticework.inference.tiling import predict_tiled
 
@@ -87,6 +88,8 @@ def as_read(card: Mapping[str, Any], image: np.ndarray, sampling: float) -> np.n
     target = working_sampling(card)
     if card["imaging"].get("levelling"):
         image = level(torch.from_numpy(np.ascontiguousarray(image))).numpy()
+    if card["imaging"].get("haze"):
+        image = without_haze(image, sampling)
     # A common factor keeps single precision exact enough on counts of any size.
     scaled = image / max(float(np.abs(image).mean()), 1e-30)
     resampled = torch.from_numpy(resample(scaled, sampling, target))[None]

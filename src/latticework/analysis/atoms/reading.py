@@ -13,6 +13,7 @@ from torch import nn
 from latticework import materials
 from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.fields import Fields, fields_of
+from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
@@ -160,6 +161,16 @@ def scale_of(
             overlap=settings.overlap,
             epsilon=settings.epsilon,
         )
+        lattice, found = checked_lattice(
+            lattice,
+            read.sampling,
+            network,
+            card,
+            read.images[0],
+            material,
+            epsilon=settings.epsilon,
+        )
+        notes += found
     else:
         lattice = material_sampling(frames, material, scale_region)
     sampling, source, warnings = choose_sampling(lattice, read.sampling, pixel_size)
