@@ -102,13 +102,15 @@ def recipe(
             }
     else:
         kept = ("material", "simulation", "imaging", "training")
-        own = {
-            "structures": {key: plain["structures"][key] for key in ("generator", "parameters")}
+        own = {"structures": {key: plain["structures"][key] for key in ("generator", "parameters")}}
+    return (
+        {key: plain[key] for key in kept}
+        | own
+        | {
+            "study": name,
+            "seed": seed,
+            "classes": classes,
+            "name": row,
+            "network": plain["networks"][row],
         }
-    return {key: plain[key] for key in kept} | own | {
-        "study": name,
-        "seed": seed,
-        "classes": classes,
-        "name": row,
-        "network": plain["networks"][row],
-    }
+    )

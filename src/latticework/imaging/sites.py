@@ -5,7 +5,7 @@ of length is the spacing, the median distance of a structure's sites to their ne
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,9 +86,7 @@ def spacings_of(bank: Bank) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-def part_of(
-    bank: Bank, ranges: Mapping[str, Distribution], make: Callable[..., "Batch"]
-) -> Part:
+def part_of(bank: Bank, ranges: Mapping[str, Distribution], make: Callable[..., "Batch"]) -> Part:
     """The images of a study's bank; structures with less than two sites have no scale."""
     spacings = spacings_of(bank)
     known = spacings.isfinite()

@@ -48,7 +48,9 @@ class Recipe(Section):
     network: NetworkRow
     training: dict[str, Any]
     source: str
-    sources: dict[str, Origin] = {}
+    sources: dict[str, Origin] = Field(
+        default_factory=dict, description="Studies that it learns from, instead of its own shards."
+    )
 
     def schedule(self) -> Schedule:
         """The study's schedule with what the network has of its own."""

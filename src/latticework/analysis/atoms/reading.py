@@ -234,6 +234,11 @@ def predict_files(
     """
     network, card = weights.load(weights_path)
     material = materials.load(card["material"])
+    if material.unit != "Å":
+        raise ScaleError(
+            f"{weights_path}: {card['study']} finds sites whatever their distance in Å is, and "
+            "this needs lengths in Å; only `latticework predict` reads images with it"
+        )
     read = fields_of(images, card, image)
     shape = read.images.shape[-2:]
     if scale_region is not None:
