@@ -22,7 +22,10 @@ SMALLEST, FEWEST = 2.5, 4.0  # px between sites that can be told apart; sites al
 FIELD = 192  # px at the network's scale, of the parts by which a scale is judged
 LIKELY = 0.3  # probability above which a site counts in the judgement
 EVEN = 0.25  # relative difference of a site's distance to its neighbour to the spacing
-AGREED = 0.03  # relative change of the scale at which it is kept
+NEAR = 2.0  # spacings from a site within which an image counts as filled
+# Of the best score: among scales that are as good as this the finest is kept, since the brightest
+# sites of a cell, or its superstructure, may look like a lattice of their own.
+NEARLY = 0.75
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def images_of(image: np.ndarray) -> dict[bool, np.ndarray]:
 def scales_of(
     network: torch.nn.Module, card: Mapping[str, Any], image: np.ndarray, device: torch.device | str
 ) -> list[Scale]:
-    """Scales at which an image (ny, nx) may be read, the best first; empty where none makes sense.
+    """Scales at which an image (ny, nx) may be read, the one to be used first; empty where none
+    makes sense.
 
     `card` is that of a network whose unit of length is the spacing.
     """
@@ -67,8 +71,20 @@ def scales_of(
             judged = judge(network, card, picture, float(start), device)
             if judged is not None:
                 found.append(Scale(judged[0], levelled, judged[1]))
-    found.sort(key=lambda scale: -scale.score)
-    return found
+    return ranked(found)
+
+
+def ranked(found: list[Scale]) -> list[Scale]:
+    """Scales, the one to be used first: the finest of those that are nearly as good as the best."""
+    if not found:
+        return []
+    best = max(scale.score for scale in found)
+    good = [scale for scale in found if scale.score >= NEARLY * best]
+    finest = min(scale.spacing for scale in good)
+    alike = [scale for scale in good if scale.spacing < finest * STEP]
+    first = max(alike, key=lambda scale: scale.score)
+    rest = [scale for scale in found if scale is not first]
+    return [first, *sorted(rest, key=lambda scale: -scale.score)]
 
 
 def judge(
@@ -128,11 +144,11 @@ def sites_in(
     distance = float(np.median(nearest))
     low, high = card["imaging"]["sampling"]["low"], card["imaging"]["sampling"]["high"]
     # In training no spacing was beyond these, over the one in the middle.
-    if not pixel / high <= distance <= pixel / low:
+    if not pixel / high <= distance <= pixel / low or distance * spacing < SMALLEST:
         return None
     sure = float(table["probability"].mean())
     even = float(np.mean(np.abs(nearest / distance - 1) < EVEN))
-    area = probabilities[0].size * pixel**2
-    # A honeycomb has 0.77 sites for each square of its spacing.
-    complete = min(1.0, len(positions) * distance**2 / area / 0.7)
-    return distance, sure * even * complete
+    ny, nx = probabilities.shape[1:]
+    grid = np.stack(np.meshgrid(np.arange(0, nx, 4), np.arange(0, ny, 4)), -1).reshape(-1, 2)
+    filled = float(np.mean(cKDTree(positions).query(grid * pixel)[0] < NEAR * distance))
+    return distance, sure * even * filled
