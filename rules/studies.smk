@@ -39,8 +39,10 @@ def material(wildcards):
 def classes(wildcards):
     """Names of what the study's networks find."""
     study = study_of(wildcards)
-    generator = names.load("structures", study.structures.generator)
     looked_at = study.material and load_material(study.material)
+    if study.structures is None:
+        return list(looked_at.classes)
+    generator = names.load("structures", study.structures.generator)
     return generator.classes(study.structures.parameters.model_dump(), looked_at)
 
 
@@ -56,21 +58,32 @@ def code_of(script, *uses):
     """
 
     def value(wildcards):
-        row = getattr(wildcards, "network", "")
+        row, study = getattr(wildcards, "network", ""), study_of(wildcards)
+        others = [CONFIG.studies[name] for name in study.sources]
         files = [ROOT / "scripts" / script]
         for use in uses:
-            files += used_files(study_of(wildcards), use, row, ROOT)
+            files += used_files(study, use, row, ROOT, others)
         return digest({files[0], *source_files(files, SOURCE_ROOT)}, ROOT)
 
     return value
 
 
 def shards_of(stage, ending, split):
-    """Input function: all shards of one split of the study at a stage."""
-    return lambda wildcards: [
-        f"<results>/{stage}/{wildcards.study}/{name}.{ending}"
-        for name in study_of(wildcards).shards(split)
-    ]
+    """Input function: all shards of one split of the study at a stage.
+
+    A study that has no structures has those of its sources, and to be judged by also others.
+    """
+
+    def paths(wildcards):
+        row = study_of(wildcards)
+        of = [*row.sources, *(row.unseen if split == "heldout" else [])]
+        return [
+            f"<results>/{stage}/{study}/{name}.{ending}"
+            for study in of or [wildcards.study]
+            for name in CONFIG.studies[study].shards(split)
+        ]
+
+    return paths
 
 
 def weights_of(row):

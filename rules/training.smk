@@ -5,7 +5,10 @@ rule train:
     input:
         simulations=shards_of("simulations", "h5", "train"),
         # The loss on one shard is watched; no decision rests on it.
-        held_out="<results>/simulations/{study}/heldout-0000.h5",
+        held_out=lambda wildcards: [
+            f"<results>/simulations/{study}/heldout-0000.h5"
+            for study in study_of(wildcards).sources or [wildcards.study]
+        ],
         start=lambda wildcards: study_of(wildcards).training.start or [],
     output:
         weights="<results>/models/{study}/{network}/weights.safetensors",
@@ -35,6 +38,7 @@ rule train:
             wildcards.network,
             CONFIG.seed,
             classes(wildcards),
+            {name: CONFIG.studies[name] for name in study_of(wildcards).sources},
         ),
     message:
         "Train {wildcards.network} of {wildcards.study}"

@@ -36,7 +36,7 @@ if __name__ == "__main__":
     tee(snakemake.log[0])
     main(
         [Path(path) for path in snakemake.input.simulations],
-        [Path(snakemake.input.held_out)],
+        [Path(path) for path in snakemake.input.held_out],
         Path(snakemake.output.weights),
         Path(snakemake.output.card),
         recipe=snakemake.params.recipe,

@@ -70,29 +70,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     lattice.set_defaults(run=run)
 
 
-def summary(reading: "Reading", sampling: float | None) -> str:
-    """What was found, in a few lines; lengths in Å too, where a pixel is `sampling` Å."""
-    lattice = reading.lattice
-    if lattice is None:
-        return "no lattice"
-    lines = []
-    for name, length, sigma in zip("ab", lattice.lengths, lattice.length_sigma, strict=True):
-        said = f"{name} = {length:.2f} ± {sigma:.2f} px"
-        if sampling is not None:
-            said += f" = {length * sampling:.3f} ± {sigma * sampling:.3f} Å"
-        lines.append(said)
-    lines.append(
-        f"angle {lattice.angle:.1f}°, {lattice.symmetry} "
-        f"(probability {lattice.symmetry_confidence:.2f})"
-    )
-    sure = "certain" if reading.confident else "not certain"
-    lines.append(
-        f"{len(lattice.members)} of {len(reading.reflections.significance)} reflections, "
-        f"confidence {lattice.confidence:.4f}, seen in {reading.coverage:.0%} of the image: {sure}"
-    )
-    return "\n".join(lines)
-
-
 def table_of(reading: "Reading", sampling: float | None) -> "pd.DataFrame":
     """The table of reflections, the strongest first."""
     import numpy as np
@@ -129,7 +106,7 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read an image and say what its lattice is: 0, also where it has none."""
     check(arguments)
-    from latticework.analysis.surfaces.reading import read_lattice
+    from latticework.analysis.surfaces.reading import in_words, read_lattice
     from latticework.analysis.surfaces.scale import scale_of
     from latticework.datasets.read import read_picture
     from latticework.shards import write_csv
@@ -154,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"the pixel size is given as {sampling:.4f} Å and is {measured.sampling:.4f} Å by "
                 f"the lattice, {abs(measured.sampling / sampling - 1):.0%} off"
             )
-    print(summary(reading, sampling))
+    print(in_words(reading, sampling))
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if arguments.output:

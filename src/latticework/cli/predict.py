@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What the user may call a device → what `hardware.best_device` calls it.
 DEVICES = {"cpu": "cpu", "gpu": "gpu", "cuda": "gpu"}
+UNKNOWN = "unknown"  # source of a pixel size that nobody gives
 
 DESCRIPTION = """\
 Find the atoms in an image, or count those of each column in a focal series, and write one table,
@@ -221,13 +222,14 @@ def run(arguments: argparse.Namespace) -> int:
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.atoms.exports import export, writer_of
     from latticework.analysis.atoms.long_movies import long_movie
-    from latticework.analysis.atoms.reading import predict_files
+    from latticework.analysis.predicting import read_images
     from latticework.cli.frame_warnings import summed_up
     from latticework.cli.long_movie import run as run_long
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
 
     writer_of(arguments.output)
+    check_unit(arguments, card)
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
@@ -236,7 +238,7 @@ def run(arguments: argparse.Namespace) -> int:
     movie = long_movie(arguments.images[0]) if len(arguments.images) == 1 else None
     if movie is not None and card["network"]["frames"] == 1:
         return run_long(arguments, movie, weights_path, settings)
-    found = predict_files(
+    found = read_images(
         arguments.images,
         weights_path,
         settings,
@@ -254,10 +256,10 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in summed_up(found.warnings, len(found.frames)):
         print(f"warning: {warning}", file=sys.stderr)
     export(arguments.output, found)
-    print(
-        f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {found.sampling:.4f} Å/px by "
-        f"the {found.sampling_source}: {arguments.output}"
-    )
+    pixel = f"{found.sampling:.4f} Å/px by the {found.sampling_source}"
+    if found.sampling_source == UNKNOWN:
+        pixel = "lengths in px, as the pixel is not known"
+    print(f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {pixel}: {arguments.output}")
     if answers:
         tell_fit(answers, arguments)
     if arguments.overlay:
@@ -278,6 +280,26 @@ def run(arguments: argparse.Namespace) -> int:
         masked = save_mask(arguments.mask, found.frames[0], found.mask)
         print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0
+
+
+def check_unit(arguments: argparse.Namespace, card: Mapping[str, Any]) -> None:
+    """Raise InputError for what takes lengths in Å, of a network that finds sites of any scale."""
+    from latticework import materials
+
+    if materials.load(card["material"]).unit == "Å":
+        return
+    lengths = {
+        "--refine": arguments.refine,
+        "--report": arguments.report,
+        "--scale-region": arguments.scale_region,
+        "-o": not arguments.output.name.lower().endswith((".csv", ".h5", ".hdf5")),
+    }
+    for option, given in lengths.items():
+        if given:
+            hint = " .csv or .h5" if option == "-o" else ": leave it out"
+            raise InputError(
+                f"{option}: {card['study']} finds sites whatever their distance in Å is;{hint}"
+            )
 
 
 def fit_path(table: Path) -> Path:

@@ -15,10 +15,11 @@ import pandas as pd
 
 from latticework import materials
 from latticework.analysis.atoms import exports
-from latticework.analysis.atoms.reading import Prediction, predict_files
+from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.diffraction import mapping, scan_strain
 from latticework.analysis.diffraction.scan_peaks import make_reader, problem_warning, scan_peaks
 from latticework.analysis.diffraction.strain_map import StrainMap
+from latticework.analysis.predicting import read_images
 from latticework.cli import published
 from latticework.cli.defects import name_defects
 from latticework.cli.peaks import rows_of
@@ -88,7 +89,7 @@ def predict(
     """
     path, _ = published.chosen(study, network, _path(weights), patterns=False)
     many = isinstance(images, Sequence) and not isinstance(images, str)
-    found = predict_files(
+    found = read_images(
         [item if isinstance(item, np.ndarray) else Path(item) for item in images]
         if many
         else [images if isinstance(images, np.ndarray) else Path(images)],

@@ -16,7 +16,8 @@ class Modality:
     sections
         The model of each section of a study, by the section's name.
     simulate
-        Atoms to a shard's arrays: exit waves, patterns.
+        Atoms to a shard's arrays: exit waves, patterns. None where studies learn from the shards
+        of others.
     simulation_memory
         Peak memory of simulating a shard, MB, as measured.
     source
@@ -55,7 +56,7 @@ class Modality:
     """
 
     sections: Mapping[str, str]
-    simulate: str
+    simulate: str | None
     simulation_memory: int
     source: str
     kinds: tuple[str, ...]

@@ -89,7 +89,7 @@ def parse(values: Mapping[str, Any]) -> Config:
     else:
         studies = {name: _study(reader, name, row) for name, row in rows.items()}
         if all(studies.values()):
-            for line in _comparisons(studies):
+            for line in (*_comparisons(studies), *_sources(studies)):
                 reader.say("studies", line)
     if reader.problems:
         raise ConfigError("The configuration is wrong:\n" + "\n".join(reader.problems))
@@ -113,7 +113,9 @@ def _study(reader: Reader, name: str, row: Any) -> Study | None:
         known = list(names.available("materials"))
         reader.say(f"{where}.material", f"there is no '{material}'; there are {known}")
     values = dict(row) | {"networks": _networks(reader, where, row.get("networks"))}
-    values["structures"] = _structures(reader, where, row.get("structures"))
+    # What others have grown and simulated needs no structures.
+    if not row.get("sources"):
+        values["structures"] = _structures(reader, where, row.get("structures"))
     for section, model in modality.MODALITY.sections.items():
         if section == "tuning" and row.get(section) is None:
             continue
@@ -182,6 +184,16 @@ def _comparisons(studies: Mapping[str, Study]) -> Iterator[str]:
                     f"{name}.compared_with ({study.compared_with}) must be a study that reads "
                     f"{study.datasets} as well"
                 )
+
+
+def _sources(studies: Mapping[str, Study]) -> Iterator[str]:
+    for name, study in studies.items():
+        own = sorted(other for other, row in studies.items() if row.simulation is not None)
+        for key in ("sources", "unseen"):
+            if wrong := sorted(set(getattr(study, key)) - set(own)):
+                yield f"{name}.{key}: {wrong} must be studies that simulate images, of {own}"
+        if both := sorted(set(study.sources) & set(study.unseen)):
+            yield f"{name}.unseen: {both} are sources, too"
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

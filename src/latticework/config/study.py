@@ -26,8 +26,16 @@ class Study(Section):
     title: str = Field(description="Human-readable title for figures and the report.")
     modality: str = Field(description="Kind of experiment, a file of modalities/.")
     material: str | None = Field(None, description="What is looked at, a file of materials/.")
-    structures: Structures
-    simulation: SerializeAsAny[Section]
+    sources: list[str] = Field(
+        [],
+        description="Studies of whose simulated images this one learns, in place of structures and "
+        "a simulation of its own.",
+    )
+    unseen: list[str] = Field(
+        [], description="Studies on whose held-out structures it is scored, and never trained."
+    )
+    structures: Structures | None = None
+    simulation: SerializeAsAny[Section] | None = None
     imaging: SerializeAsAny[Section]
     networks: dict[str, NetworkRow] = Field(
         min_length=1,

@@ -1,6 +1,6 @@
 """Which files of the package a study's row names: the code that makes its results, and no more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,9 @@ FILES: dict[str, Callable[[Study, str, Path], list[Path]]] = {
 }
 
 
-def used_files(study: Study, use: str, row: str, root: Path) -> list[Path]:
+def used_files(
+    study: Study, use: str, row: str, root: Path, sources: Sequence[Study] = ()
+) -> list[Path]:
     """Files behind one use of a study by a rule.
 
     Parameters
@@ -63,27 +65,52 @@ def used_files(study: Study, use: str, row: str, root: Path) -> list[Path]:
         Row of `networks` that the rule is about; "" for none.
     root
         The checkout.
+    sources
+        Studies that it learns from: how their batches are made counts as well.
     """
     if use in FILES:
         return FILES[use](study, row, root)
     if "." in use:
         return [module_file(use)]
-    return [module_file(getattr(study.kind, use).split(":")[0])]
+    asked = (study, *(sources if use == "source" else ()))
+    return [module_file(getattr(one.kind, use).split(":")[0]) for one in asked]
 
 
-def recipe(name: str, study: Study, row: str, seed: int, classes: list[str]) -> dict[str, Any]:
+def recipe(
+    name: str,
+    study: Study,
+    row: str,
+    seed: int,
+    classes: list[str],
+    sources: Mapping[str, Study] | None = None,
+) -> dict[str, Any]:
     """Everything that the weights of a network depend on besides its shards and its code.
 
-    JSON types: the study's sections, without the numbers of its structures.
+    JSON types: the study's sections, without the numbers of its structures. Of the studies that it
+    learns from, `sources`, what decides their images.
     """
     plain = study.model_dump(mode="json")
-    kept = ("material", "simulation", "imaging", "training")
-    structures = {key: plain["structures"][key] for key in ("generator", "parameters")}
-    return {key: plain[key] for key in kept} | {
-        "study": name,
-        "seed": seed,
-        "classes": classes,
-        "structures": structures,
-        "name": row,
-        "network": plain["networks"][row],
-    }
+    if sources:
+        others = {other: one.model_dump(mode="json") for other, one in sources.items()}
+        kept = ("material", "imaging", "training")
+        own = {"structures": {}, "simulation": {}, "sources": {}}
+        for other, values in others.items():
+            own["sources"][other] = {
+                "source": sources[other].kind.source,
+                "simulation": values["simulation"],
+                "imaging": values["imaging"],
+            }
+    else:
+        kept = ("material", "simulation", "imaging", "training")
+        own = {"structures": {key: plain["structures"][key] for key in ("generator", "parameters")}}
+    return (
+        {key: plain[key] for key in kept}
+        | own
+        | {
+            "study": name,
+            "seed": seed,
+            "classes": classes,
+            "name": row,
+            "network": plain["networks"][row],
+        }
+    )

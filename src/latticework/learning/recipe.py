@@ -25,6 +25,14 @@ class Runtime(Section):
         return self.devices * self.nodes
 
 
+class Origin(Section):
+    """A study that another one learns from: what makes its training images."""
+
+    source: str
+    simulation: dict[str, Any]
+    imaging: dict[str, Any]
+
+
 class Recipe(Section):
     """A study's sections, and one of its networks. Sections are JSON types: the source knows
     their models."""
@@ -40,6 +48,9 @@ class Recipe(Section):
     network: NetworkRow
     training: dict[str, Any]
     source: str
+    sources: dict[str, Origin] = Field(
+        default_factory=dict, description="Studies that it learns from, instead of its own shards."
+    )
 
     def schedule(self) -> Schedule:
         """The study's schedule with what the network has of its own."""
@@ -64,7 +75,8 @@ class Recipe(Section):
 
     def card(self, runtime: Runtime) -> dict[str, Any]:
         """What a user of the weights needs to know, as JSON types."""
-        card = self.model_dump(mode="json", exclude={"source", "network"})
+        left_out = {"source", "network"} | (set() if self.sources else {"sources"})
+        card = self.model_dump(mode="json", exclude=left_out)
         own = {key: value for key, value in self.schedule() if key in self.training}
         described = {"network": self.description(), "processes": runtime.processes}
         # A tunnelling tip has no energy.

@@ -151,6 +151,10 @@ class Material(Facts):
 
     name: str
     title: str = Field(description="What an image shows, in words.")
+    unit: Literal["Å", "spacing"] = Field(
+        "Å",
+        description="Of all lengths: Å, or the distance of nearest sites, whatever it is in Å.",
+    )
     elements: list[str] = Field(min_length=1, description="Chemical symbols.")
     lattice_constant: PositiveFloat = Field(description="Å.")
     classes: dict[str, str] = Field({}, description="Titles of classes, by name.")

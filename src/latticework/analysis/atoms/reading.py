@@ -145,6 +145,11 @@ def scale_of(
 ) -> Scale:
     """The scale of fields; parameters as for `predict_files`. Raises ScaleError, PictureError."""
     material = materials.load(card["material"])
+    if material.unit != "Å":
+        raise ScaleError(
+            f"{card['study']} finds sites whatever their distance in Å is, and this needs lengths "
+            "in Å; only `latticework predict` reads images with it"
+        )
     shape = read.images.shape[-2:]
     if scale_region is not None:
         check_region(scale_region, shape)

@@ -86,6 +86,29 @@ def read_lattice(image: np.ndarray) -> Reading:
     return Reading(lattice, reflections, levelled, coverage, warnings)
 
 
+def in_words(reading: Reading, sampling: float | None) -> str:
+    """What was found, in a few lines; lengths in Å too, where a pixel is `sampling` Å."""
+    lattice = reading.lattice
+    if lattice is None:
+        return "no lattice"
+    lines = []
+    for name, length, sigma in zip("ab", lattice.lengths, lattice.length_sigma, strict=True):
+        said = f"{name} = {length:.2f} ± {sigma:.2f} px"
+        if sampling is not None:
+            said += f" = {length * sampling:.3f} ± {sigma * sampling:.3f} Å"
+        lines.append(said)
+    lines.append(
+        f"angle {lattice.angle:.1f}°, {lattice.symmetry} "
+        f"(probability {lattice.symmetry_confidence:.2f})"
+    )
+    sure = "certain" if reading.confident else "not certain"
+    lines.append(
+        f"{len(lattice.members)} of {len(reading.reflections.significance)} reflections, "
+        f"confidence {lattice.confidence:.4f}, seen in {reading.coverage:.0%} of the image: {sure}"
+    )
+    return "\n".join(lines)
+
+
 def _attempt(image: np.ndarray) -> tuple[np.ndarray, Lattice | None, Reflections]:
     reflections = find_reflections(image)
     return image, find_lattice(reflections, image.shape), reflections
