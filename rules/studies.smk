@@ -58,10 +58,11 @@ def code_of(script, *uses):
     """
 
     def value(wildcards):
-        row, study = getattr(wildcards, "network", ""), study_of(wildcards)
-        others = [CONFIG.studies[name] for name in study.sources]
+        row = getattr(wildcards, "network", "")
         files = [ROOT / "scripts" / script]
         for use in uses:
+            study = study_of(wildcards)
+            others = [CONFIG.studies[name] for name in study.sources]
             files += used_files(study, use, row, ROOT, others)
         return digest({files[0], *source_files(files, SOURCE_ROOT)}, ROOT)
 
