@@ -14,9 +14,12 @@ import pandas as pd
 import torch
 from scipy.spatial import cKDTree
 
-from latticework.analysis.atoms.table import CERTAIN, atoms_table
+from latticework.analysis.atoms.familiar import signs_of
+from latticework.analysis.atoms.table import CERTAIN, LOWEST_PROBABILITY, atoms_table
 from latticework.hardware import best_device
+from latticework.inference import familiarity
 from latticework.inference.class_maps import predict, working_sampling
+from latticework.inference.familiarity import Familiarity
 from latticework.inference.scale import (
     SAMPLING_RANGE,
     SMALLEST_RADIUS,
@@ -40,6 +43,8 @@ LEAST_COVERAGE, LARGEST_MISFIT = 0.5, 0.02
 CORRECTIONS, CONVERGED, KEPT = 4, 0.002, 0.7
 # The network has to answer better by this factor than at a lattice that it contradicts.
 CLEARLY = 1.3
+# Score of familiarity: above 0 a network warns; at wrong sizes real images have 4 and more.
+FOREIGN = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ class Answer:
     coverage: float
     ratio: float
 
+    @property
+    def fullness(self) -> float:
+        """How near the coverage is to that of a full field, 1 at most."""
+        return min(self.coverage, 1 / max(self.coverage, 1e-9))
+
 
 def checked_lattice(
     lattice: LatticeScale | None,
@@ -71,6 +81,7 @@ def checked_lattice(
     material: Material,
     *,
     epsilon: float,
+    known: Familiarity | None = None,
 ) -> tuple[LatticeScale | float | None, list[str]]:
     """The lattice of an image, or what the network says in its place, and a line that says so.
 
@@ -83,6 +94,8 @@ def checked_lattice(
         Pixel by the spectrum, and by the file in Å, or None.
     network, card, field, material, epsilon
         As for `network_sampling`.
+    known
+        What the network knows, if that is known: at the size found it has to look like it.
     """
     if lattice is not None and not _first_order_may_hide(lattice, field.shape[-2:], material):
         return lattice, []
@@ -90,7 +103,9 @@ def checked_lattice(
         return None, []
     asked = (network, card, field, material)
     found = network_sampling(*asked, epsilon=epsilon)
-    if found is None:
+    if found is None or (
+        known is not None and _foreign(found.sampling, known, *asked[:3], epsilon)
+    ):
         return lattice, []
     said = f"the network finds its crystal at {found.sampling:.4f} Å/px"
     if lattice is None:
@@ -100,6 +115,26 @@ def checked_lattice(
     if found.coverage < CLEARLY * answer_at(lattice.sampling, *asked, epsilon).coverage:
         return lattice, []
     return found.sampling, [f"{said}, not at {lattice.sampling:.4f} Å, a higher order's"]
+
+
+def _foreign(
+    sampling: float,
+    known: Familiarity,
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    field: np.ndarray,
+    epsilon: float,
+) -> bool:
+    """Whether the middle of a field does not look like what the network knows at a pixel size.
+
+    Metals alone of a dichalcogenide, say, are a lattice of the right distances at a wrong size.
+    """
+    with familiarity.watched(network) as features:
+        part, maps, pixel = _read(sampling, network, card, field)
+        table = atoms_table(
+            maps, pixel, sampling, card, epsilon=epsilon, threshold=LOWEST_PROBABILITY
+        )
+        return known.score(signs_of(features, maps, part, sampling, card, table)) > FOREIGN
 
 
 def _first_order_may_hide(
@@ -128,32 +163,34 @@ def network_sampling(
     low, high = np.clip(extent / min(field.shape[-2:]), *SAMPLING_RANGE)
     tried = np.geomspace(low, high, round(np.log(high / low) / np.log(STEP)) + 1)
     asked = (network, card, field, material, epsilon)
-    best = max((answer_at(size, *asked) for size in tried), key=lambda answer: answer.coverage)
+    best = max((answer_at(size, *asked) for size in tried), key=lambda answer: answer.fullness)
     for _ in range(CORRECTIONS):
         if best.coverage == 0 or abs(best.ratio - 1) < CONVERGED:
             break
         better = answer_at(best.sampling * best.ratio, *asked)
-        if better.coverage < KEPT * best.coverage:
+        if better.fullness < KEPT * best.fullness:
             break
         best = better
     agrees = abs(best.ratio - 1) <= LARGEST_MISFIT
-    return best if agrees and best.coverage >= LEAST_COVERAGE else None
+    return best if agrees and best.fullness >= LEAST_COVERAGE else None
 
 
-def spacing_of(material: Material) -> float:
-    """Distance of neighbouring columns in projection, Å: a bond, or that of the reference cell.
+def neighbours_of(material: Material) -> tuple[int, float]:
+    """Nearest neighbours of a column and their mean distance in projection, Å: bonds, or what the
+    reference cell has.
 
     Raises ValueError for a material that has neither.
     """
     if material.bonds is not None:
-        return material.bonds.length
+        return material.bonds.coordination, material.bonds.length
     if material.reference is None:
         raise ValueError(f"{material.name} has neither bonds nor a reference crystal")
     cell = np.array(material.reference.cell)
     sites = np.unique([site.at[:2] for site in material.reference.basis], axis=0)
     shifts = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    apart = np.linalg.norm((sites[:, None, None] - sites[None, :, None] + shifts) * cell, axis=-1)
-    return float(apart[apart > 1e-6].min())
+    apart = np.linalg.norm((sites[0] - sites[:, None] + shifts) * cell, axis=-1).ravel()
+    count = material.reference.neighbours
+    return count, float(np.sort(apart)[1 : count + 1].mean())
 
 
 def answer_at(
@@ -165,25 +202,28 @@ def answer_at(
     epsilon: float,
 ) -> Answer:
     """What the network answers to the middle of a field if its pixel is `sampling`."""
-    part = _middle(field, round(SIDE * working_sampling(card) / sampling))
-    how = {"tile": SIDE, "overlap": SIDE // 8, "symmetries": 1, "device": best_device()}
-    maps, pixel = predict(network, card, part, sampling, **how)
+    part, maps, pixel = _read(sampling, network, card, field)
     table = atoms_table(maps, pixel, sampling, card, epsilon=epsilon, threshold=CERTAIN)
     weight, ratio = _in_crystal(table, material)
     ny, nx = part.shape[-2:]
     return Answer(sampling, weight / (material.density * ny * nx * sampling**2), ratio)
 
 
-def _middle(field: np.ndarray, side: int) -> np.ndarray:
-    ny, nx = field.shape[-2:]
-    y, x = (max(n - side, 0) // 2 for n in (ny, nx))
-    return field[..., y : y + side, x : x + side]
+def _read(
+    sampling: float, network: torch.nn.Module, card: Mapping[str, Any], field: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The middle of a field, its class maps if its pixel is `sampling`, and theirs, Å."""
+    side = round(SIDE * working_sampling(card) / sampling)
+    y, x = (max(n - side, 0) // 2 for n in field.shape[-2:])
+    part = field[..., y : y + side, x : x + side]
+    how = {"tile": SIDE, "overlap": SIDE // 8, "symmetries": 1, "device": best_device()}
+    return part, *predict(network, card, part, sampling, **how)
 
 
 def _in_crystal(table: pd.DataFrame, material: Material) -> tuple[float, float]:
     """Certainty summed over the atoms that have a neighbour where the crystal has one, and the
     crystal's distance over their median one."""
-    neighbours = 1 if material.bonds is None else material.bonds.coordination
+    neighbours, expected = neighbours_of(material)
     if len(table) <= max(neighbours, 3):
         return 0.0, 1.0
     positions = table[["x_angstrom", "y_angstrom"]].to_numpy()
@@ -194,4 +234,4 @@ def _in_crystal(table: pd.DataFrame, material: Material) -> tuple[float, float]:
         return 0.0, 1.0
     certainty = (2 * table["probability"].to_numpy() - 1).clip(min=0)
     found = float(np.median(distances[bonded].mean(axis=1)))
-    return float(certainty[bonded].sum()), spacing_of(material) / found
+    return float(certainty[bonded].sum()), expected / found

@@ -241,6 +241,7 @@ def predict_files(
         check_region(scale_region, shape)
     frames = read.images.reshape(-1, *shape)
     notes = list(read.notes)
+    known = familiarity.load(weights_path)
     if pixel_size is None:
         lattice, said = chosen_lattice(
             material_scales(frames, material, scale_region),
@@ -260,6 +261,7 @@ def predict_files(
             read.images[0],
             material,
             epsilon=settings.epsilon,
+            known=known,
         )
         notes += said + found
     else:
@@ -277,7 +279,6 @@ def predict_files(
         symmetries=settings.symmetries,
         progress=progress,
     )
-    known = familiarity.load(weights_path)
     tables, scores = [], []
     warnings += read.warnings
     with familiarity.watched(network) as features:
