@@ -43,6 +43,8 @@ LEAST_COVERAGE, LARGEST_MISFIT = 0.5, 0.02
 CORRECTIONS, CONVERGED, KEPT = 4, 0.002, 0.7
 # The network has to answer better by this factor than at a lattice that it contradicts.
 CLEARLY = 1.3
+# Maxima of the fullness that are looked into.
+MOST_PEAKS = 4
 # Score of familiarity: above 0 a network warns; at wrong sizes real images have 4 and more.
 FOREIGN = 2.0
 
@@ -95,17 +97,15 @@ def checked_lattice(
     network, card, field, material, epsilon
         As for `network_sampling`.
     known
-        What the network knows, if that is known: at the size found it has to look like it.
+        What the network knows, if that is known, as for `network_sampling`.
     """
     if lattice is not None and not _first_order_may_hide(lattice, field.shape[-2:], material):
         return lattice, []
     if lattice is None and metadata is not None:
         return None, []
     asked = (network, card, field, material)
-    found = network_sampling(*asked, epsilon=epsilon)
-    if found is None or (
-        known is not None and _foreign(found.sampling, known, *asked[:3], epsilon)
-    ):
+    found = network_sampling(*asked, epsilon=epsilon, known=known)
+    if found is None:
         return lattice, []
     said = f"the network finds its crystal at {found.sampling:.4f} Å/px"
     if lattice is None:
@@ -117,15 +117,15 @@ def checked_lattice(
     return found.sampling, [f"{said}, not at {lattice.sampling:.4f} Å, a higher order's"]
 
 
-def _foreign(
+def _strangeness(
     sampling: float,
     known: Familiarity,
     network: torch.nn.Module,
     card: Mapping[str, Any],
     field: np.ndarray,
     epsilon: float,
-) -> bool:
-    """Whether the middle of a field does not look like what the network knows at a pixel size.
+) -> float:
+    """How little the middle of a field looks like what the network knows at a pixel size.
 
     Metals alone of a dichalcogenide, say, are a lattice of the right distances at a wrong size.
     """
@@ -134,7 +134,7 @@ def _foreign(
         table = atoms_table(
             maps, pixel, sampling, card, epsilon=epsilon, threshold=LOWEST_PROBABILITY
         )
-        return known.score(signs_of(features, maps, part, sampling, card, table)) > FOREIGN
+        return known.score(signs_of(features, maps, part, sampling, card, table))
 
 
 def _first_order_may_hide(
@@ -153,17 +153,35 @@ def network_sampling(
     material: Material,
     *,
     epsilon: float,
+    known: Familiarity | None = None,
 ) -> Answer | None:
     """The pixel size at which a network finds its crystal in a field (series, ny, nx), or None.
 
-    `network` and `card` as `learning.weights.load` gives them, `epsilon` as in
-    `config.inference.Images`.
+    Of several, the one at which the field looks most like what the network knows (`known`), and the
+    fullest where that is not known. `network` and `card` as `learning.weights.load` gives them,
+    `epsilon` as in `config.inference.Images`.
     """
     extent = material.lattice_constant * np.array(CELLS)
     low, high = np.clip(extent / min(field.shape[-2:]), *SAMPLING_RANGE)
     tried = np.geomspace(low, high, round(np.log(high / low) / np.log(STEP)) + 1)
     asked = (network, card, field, material, epsilon)
-    best = max((answer_at(size, *asked) for size in tried), key=lambda answer: answer.fullness)
+    answers = [answer_at(size, *asked) for size in tried]
+    full = np.array([0.0, *(answer.fullness for answer in answers), 0.0])
+    peaks = np.flatnonzero((full[1:-1] >= full[:-2]) & (full[1:-1] > full[2:]))
+    peaks = sorted(peaks, key=lambda n: -full[n + 1])[:MOST_PEAKS]
+    corrected = [_corrected(answers[n], *asked) for n in peaks]
+    fit = [a for a in corrected if _fits(a)]
+    if known is None:
+        return max(fit, key=lambda answer: answer.fullness, default=None)
+    scores = [_strangeness(answer.sampling, known, network, card, field, epsilon) for answer in fit]
+    if not fit or min(scores) > FOREIGN:
+        return None
+    return fit[int(np.argmin(scores))]
+
+
+def _corrected(start: Answer, *asked: Any) -> Answer:
+    """An answer at the size that its atoms' distances say; `asked` as for `answer_at`."""
+    best = start
     for _ in range(CORRECTIONS):
         if best.coverage == 0 or abs(best.ratio - 1) < CONVERGED:
             break
@@ -171,8 +189,11 @@ def network_sampling(
         if better.fullness < KEPT * best.fullness:
             break
         best = better
-    agrees = abs(best.ratio - 1) <= LARGEST_MISFIT
-    return best if agrees and best.fullness >= LEAST_COVERAGE else None
+    return best
+
+
+def _fits(answer: Answer) -> bool:
+    return abs(answer.ratio - 1) <= LARGEST_MISFIT and answer.fullness >= LEAST_COVERAGE
 
 
 def neighbours_of(material: Material) -> tuple[int, float]:
