@@ -14,6 +14,7 @@ from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
+from latticework.analysis.atoms.two_brightnesses import by_brightness
 from latticework.config.inference import Images
 from latticework.datasets.formats import is_zarr
 from latticework.datasets.movies import open_movie
@@ -296,6 +297,7 @@ def predict_files(
                 frame=number,
                 unseen=unseen,
             )
+            table = by_brightness(table, read.images[number, 0], sampling, material)
             where = f"frame {number}: " if len(read.images) > 1 else ""
             if known is not None:
                 found = signs_of(
