@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from latticework import materials
-from latticework.analysis.atoms.network_scale import network_sampling, spacing_of
+from latticework.analysis.atoms.network_scale import neighbours_of, network_sampling
 from latticework.cli import published
 from latticework.cli.main import main
 from latticework.config.inference import Images
@@ -57,8 +57,9 @@ def test_noise_has_no_scale(network, smooth):
     assert find(network, ndimage.gaussian_filter(noise, smooth)) is None
 
 
-def test_spacing_of_a_crystal_without_bonds():
-    assert spacing_of(materials.load("gold")) == pytest.approx(np.hypot(1.4425, 2.04), abs=0.01)
+def test_neighbours_of_a_crystal_without_bonds():
+    mean = (4 * np.hypot(2.885 / 2, 2.04) + 2 * 2.885) / 6
+    assert neighbours_of(materials.load("gold")) == (6, pytest.approx(mean, abs=0.001))
 
 
 def test_an_even_image_is_left_alone_and_haze_is_taken_out():

@@ -17,7 +17,6 @@ from latticework.inference.scale import (
     TOLERANCE,
     WEAKEST,
     LatticeScale,
-    lattice_sampling,
 )
 from latticework.inference.spectrum import (
     ANGULAR_STEP,
@@ -27,6 +26,7 @@ from latticework.inference.spectrum import (
     polar_maximum,
     power_spectrum,
 )
+from latticework.inference.stretched import stretched_sampling
 from latticework.materials import Material
 
 # px: a smaller window shows too few planes to tell lattices apart.
@@ -77,7 +77,7 @@ def _cut(image: np.ndarray, region: Sequence[int] | None) -> np.ndarray:
 def _scales(image: np.ndarray, material: Material) -> Iterator[LatticeScale]:
     reflections = material.reflections
     if reflections.spacing is not None:
-        found = lattice_sampling(image, reflections.spacing, reflections.symmetry)
+        found = stretched_sampling(image, reflections.spacing, reflections.symmetry)
         yield from () if found is None else (found,)
         return
     for pattern in reflections.zone_axes.values():

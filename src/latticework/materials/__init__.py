@@ -123,6 +123,9 @@ class Defects(Facts):
         description="Classes that are a defect where they are rare, such as a column that has lost "
         "an atom, and the defect's name.",
     )
+    lost: dict[str, str] = Field(
+        {}, description="Classes that have lost an atom, and the class that they were."
+    )
     missing: dict[str, str] = Field(
         {}, description="Classes whose empty sites are looked for, and the defect's name."
     )

@@ -67,6 +67,7 @@ def predict_movie(
                     network,
                     card,
                     settings,
+                    known,
                     pixel_size=pixel_size,
                     scale_region=scale_region,
                 )

@@ -14,9 +14,12 @@ import pandas as pd
 import torch
 from scipy.spatial import cKDTree
 
-from latticework.analysis.atoms.table import CERTAIN, atoms_table
+from latticework.analysis.atoms.familiar import signs_of
+from latticework.analysis.atoms.table import CERTAIN, LOWEST_PROBABILITY, atoms_table
 from latticework.hardware import best_device
+from latticework.inference import familiarity
 from latticework.inference.class_maps import predict, working_sampling
+from latticework.inference.familiarity import Familiarity
 from latticework.inference.scale import (
     SAMPLING_RANGE,
     SMALLEST_RADIUS,
@@ -40,6 +43,10 @@ LEAST_COVERAGE, LARGEST_MISFIT = 0.5, 0.02
 CORRECTIONS, CONVERGED, KEPT = 4, 0.002, 0.7
 # The network has to answer better by this factor than at a lattice that it contradicts.
 CLEARLY = 1.3
+# Maxima of the fullness that are looked into.
+MOST_PEAKS = 4
+# Score of familiarity: above 0 a network warns; at wrong sizes real images have 4 and more.
+FOREIGN = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,11 @@ class Answer:
     coverage: float
     ratio: float
 
+    @property
+    def fullness(self) -> float:
+        """How near the coverage is to that of a full field, 1 at most."""
+        return min(self.coverage, 1 / max(self.coverage, 1e-9))
+
 
 def checked_lattice(
     lattice: LatticeScale | None,
@@ -71,6 +83,7 @@ def checked_lattice(
     material: Material,
     *,
     epsilon: float,
+    known: Familiarity | None = None,
 ) -> tuple[LatticeScale | float | None, list[str]]:
     """The lattice of an image, or what the network says in its place, and a line that says so.
 
@@ -83,13 +96,15 @@ def checked_lattice(
         Pixel by the spectrum, and by the file in Å, or None.
     network, card, field, material, epsilon
         As for `network_sampling`.
+    known
+        What the network knows, if that is known, as for `network_sampling`.
     """
     if lattice is not None and not _first_order_may_hide(lattice, field.shape[-2:], material):
         return lattice, []
     if lattice is None and metadata is not None:
         return None, []
     asked = (network, card, field, material)
-    found = network_sampling(*asked, epsilon=epsilon)
+    found = network_sampling(*asked, epsilon=epsilon, known=known)
     if found is None:
         return lattice, []
     said = f"the network finds its crystal at {found.sampling:.4f} Å/px"
@@ -100,6 +115,26 @@ def checked_lattice(
     if found.coverage < CLEARLY * answer_at(lattice.sampling, *asked, epsilon).coverage:
         return lattice, []
     return found.sampling, [f"{said}, not at {lattice.sampling:.4f} Å, a higher order's"]
+
+
+def _strangeness(
+    sampling: float,
+    known: Familiarity,
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    field: np.ndarray,
+    epsilon: float,
+) -> float:
+    """How little the middle of a field looks like what the network knows at a pixel size.
+
+    Metals alone of a dichalcogenide, say, are a lattice of the right distances at a wrong size.
+    """
+    with familiarity.watched(network) as features:
+        part, maps, pixel = _read(sampling, network, card, field)
+        table = atoms_table(
+            maps, pixel, sampling, card, epsilon=epsilon, threshold=LOWEST_PROBABILITY
+        )
+        return known.score(signs_of(features, maps, part, sampling, card, table))
 
 
 def _first_order_may_hide(
@@ -118,42 +153,65 @@ def network_sampling(
     material: Material,
     *,
     epsilon: float,
+    known: Familiarity | None = None,
 ) -> Answer | None:
     """The pixel size at which a network finds its crystal in a field (series, ny, nx), or None.
 
-    `network` and `card` as `learning.weights.load` gives them, `epsilon` as in
-    `config.inference.Images`.
+    Of several, the one at which the field looks most like what the network knows (`known`), and the
+    fullest where that is not known. `network` and `card` as `learning.weights.load` gives them,
+    `epsilon` as in `config.inference.Images`.
     """
     extent = material.lattice_constant * np.array(CELLS)
     low, high = np.clip(extent / min(field.shape[-2:]), *SAMPLING_RANGE)
     tried = np.geomspace(low, high, round(np.log(high / low) / np.log(STEP)) + 1)
     asked = (network, card, field, material, epsilon)
-    best = max((answer_at(size, *asked) for size in tried), key=lambda answer: answer.coverage)
+    answers = [answer_at(size, *asked) for size in tried]
+    full = np.array([0.0, *(answer.fullness for answer in answers), 0.0])
+    peaks = np.flatnonzero((full[1:-1] >= full[:-2]) & (full[1:-1] > full[2:]))
+    peaks = sorted(peaks, key=lambda n: -full[n + 1])[:MOST_PEAKS]
+    corrected = [_corrected(answers[n], *asked) for n in peaks]
+    fit = [a for a in corrected if _fits(a)]
+    if known is None:
+        return max(fit, key=lambda answer: answer.fullness, default=None)
+    scores = [_strangeness(answer.sampling, known, network, card, field, epsilon) for answer in fit]
+    if not fit or min(scores) > FOREIGN:
+        return None
+    return fit[int(np.argmin(scores))]
+
+
+def _corrected(start: Answer, *asked: Any) -> Answer:
+    """An answer at the size that its atoms' distances say; `asked` as for `answer_at`."""
+    best = start
     for _ in range(CORRECTIONS):
         if best.coverage == 0 or abs(best.ratio - 1) < CONVERGED:
             break
         better = answer_at(best.sampling * best.ratio, *asked)
-        if better.coverage < KEPT * best.coverage:
+        if better.fullness < KEPT * best.fullness:
             break
         best = better
-    agrees = abs(best.ratio - 1) <= LARGEST_MISFIT
-    return best if agrees and best.coverage >= LEAST_COVERAGE else None
+    return best
 
 
-def spacing_of(material: Material) -> float:
-    """Distance of neighbouring columns in projection, Å: a bond, or that of the reference cell.
+def _fits(answer: Answer) -> bool:
+    return abs(answer.ratio - 1) <= LARGEST_MISFIT and answer.fullness >= LEAST_COVERAGE
+
+
+def neighbours_of(material: Material) -> tuple[int, float]:
+    """Nearest neighbours of a column and their mean distance in projection, Å: bonds, or what the
+    reference cell has.
 
     Raises ValueError for a material that has neither.
     """
     if material.bonds is not None:
-        return material.bonds.length
+        return material.bonds.coordination, material.bonds.length
     if material.reference is None:
         raise ValueError(f"{material.name} has neither bonds nor a reference crystal")
     cell = np.array(material.reference.cell)
     sites = np.unique([site.at[:2] for site in material.reference.basis], axis=0)
     shifts = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    apart = np.linalg.norm((sites[:, None, None] - sites[None, :, None] + shifts) * cell, axis=-1)
-    return float(apart[apart > 1e-6].min())
+    apart = np.linalg.norm((sites[0] - sites[:, None] + shifts) * cell, axis=-1).ravel()
+    count = material.reference.neighbours
+    return count, float(np.sort(apart)[1 : count + 1].mean())
 
 
 def answer_at(
@@ -165,25 +223,28 @@ def answer_at(
     epsilon: float,
 ) -> Answer:
     """What the network answers to the middle of a field if its pixel is `sampling`."""
-    part = _middle(field, round(SIDE * working_sampling(card) / sampling))
-    how = {"tile": SIDE, "overlap": SIDE // 8, "symmetries": 1, "device": best_device()}
-    maps, pixel = predict(network, card, part, sampling, **how)
+    part, maps, pixel = _read(sampling, network, card, field)
     table = atoms_table(maps, pixel, sampling, card, epsilon=epsilon, threshold=CERTAIN)
     weight, ratio = _in_crystal(table, material)
     ny, nx = part.shape[-2:]
     return Answer(sampling, weight / (material.density * ny * nx * sampling**2), ratio)
 
 
-def _middle(field: np.ndarray, side: int) -> np.ndarray:
-    ny, nx = field.shape[-2:]
-    y, x = (max(n - side, 0) // 2 for n in (ny, nx))
-    return field[..., y : y + side, x : x + side]
+def _read(
+    sampling: float, network: torch.nn.Module, card: Mapping[str, Any], field: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The middle of a field, its class maps if its pixel is `sampling`, and theirs, Å."""
+    side = round(SIDE * working_sampling(card) / sampling)
+    y, x = (max(n - side, 0) // 2 for n in field.shape[-2:])
+    part = field[..., y : y + side, x : x + side]
+    how = {"tile": SIDE, "overlap": SIDE // 8, "symmetries": 1, "device": best_device()}
+    return part, *predict(network, card, part, sampling, **how)
 
 
 def _in_crystal(table: pd.DataFrame, material: Material) -> tuple[float, float]:
     """Certainty summed over the atoms that have a neighbour where the crystal has one, and the
     crystal's distance over their median one."""
-    neighbours = 1 if material.bonds is None else material.bonds.coordination
+    neighbours, expected = neighbours_of(material)
     if len(table) <= max(neighbours, 3):
         return 0.0, 1.0
     positions = table[["x_angstrom", "y_angstrom"]].to_numpy()
@@ -194,4 +255,4 @@ def _in_crystal(table: pd.DataFrame, material: Material) -> tuple[float, float]:
         return 0.0, 1.0
     certainty = (2 * table["probability"].to_numpy() - 1).clip(min=0)
     found = float(np.median(distances[bonded].mean(axis=1)))
-    return float(certainty[bonded].sum()), spacing_of(material) / found
+    return float(certainty[bonded].sum()), expected / found

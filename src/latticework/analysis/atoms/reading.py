@@ -16,6 +16,7 @@ from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
+from latticework.analysis.atoms.two_brightnesses import by_brightness
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.not_specimen import wide
@@ -117,10 +118,10 @@ def predict_files(
     """
     network, card = weights.load(weights_path)
     read = fields_of(images, card, image, arrangement)
-    scale = scale_of(
-        read, network, card, settings, pixel_size=pixel_size, scale_region=scale_region
-    )
     known = familiarity.load(weights_path)
+    scale = scale_of(
+        read, network, card, settings, known, pixel_size=pixel_size, scale_region=scale_region
+    )
     return predicted(read, scale, network, card, settings, known, progress=progress)
 
 
@@ -139,11 +140,15 @@ def scale_of(
     network: nn.Module,
     card: Mapping[str, Any],
     settings: Images,
+    known: familiarity.Familiarity | None,
     *,
     pixel_size: float | None = None,
     scale_region: Sequence[int] | None = None,
 ) -> Scale:
-    """The scale of fields; parameters as for `predict_files`. Raises ScaleError, PictureError."""
+    """The scale of fields; parameters as for `predict_files` and `predicted`.
+
+    Raises ScaleError and PictureError.
+    """
     material = materials.load(card["material"])
     if material.unit != "Å":
         raise ScaleError(
@@ -174,6 +179,7 @@ def scale_of(
             read.images[0],
             material,
             epsilon=settings.epsilon,
+            known=known,
         )
         notes += found
     else:
@@ -227,6 +233,7 @@ def predicted(
                 frame=first + number,
                 unseen=unseen,
             )
+            table = by_brightness(table, read.images[number, 0], scale.sampling, material)
             where = f"frame {first + number}: " if first or len(read.images) > 1 else ""
             if known is not None:
                 found = signs_of(
