@@ -296,6 +296,12 @@ def open_lazily(path: str | Path, kind: str, names: Sequence[str]) -> h5py.File:
         return _opened(Path(path), kind, names)
 
 
+def format_of(path: str | Path) -> str:
+    """The kind of a file of ours. Raises ShardError for one that cannot be read."""
+    with _readable(path, "any"), h5py.File(path, "r") as file:
+        return str(file.attrs["format"]).removeprefix("latticework/")
+
+
 def _load(dataset: h5py.Dataset) -> np.ndarray | list[np.ndarray]:
     data = dataset[()]
     if "lengths" in dataset.attrs:

@@ -1,0 +1,198 @@
+"""How well a network for sites at any scale does, beside the networks that were made for one study.
+
+Every study's held-out structures are imaged in drawn microscopes of its own, as in training, and
+both networks read the same images: the study's own at the pixel that it was trained for, the
+one for any scale without being told the pixel.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from latticework import names
+from latticework.analysis.atoms.localisation import localise
+from latticework.analysis.atoms.regions import outside_margin
+from latticework.analysis.surfaces.any_scale import scales_of
+from latticework.config.inference import Images
+from latticework.config.sites import Evaluation
+from latticework.evaluation import Evaluated
+from latticework.evaluation.atoms import as_arrays, pooled
+from latticework.evaluation.matching import scores
+from latticework.hardware import best_device
+from latticework.imaging.sites import Part, part_of
+from latticework.inference.class_maps import predict, symmetric_softmax, working_sampling
+from latticework.learning import weights
+from latticework.learning.recipe import Recipe
+from latticework.learning.sources.sites import by_study
+from latticework.materials import Material
+from latticework.seeds import torch_seed
+from latticework.shards import format_of
+
+KEYS = ["study", "seen", "network"]
+SIDE = 256  # px of an image
+RIGHT = 0.1  # relative error of a scale that is right
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A study to be judged by: its held-out images, and a network of its own where there is one."""
+
+    part: Part
+    card: Mapping[str, Any]
+    network: torch.nn.Module | None
+
+
+def evaluate_network(
+    weights_path: Path,
+    structures: Sequence[Path],
+    simulations: Sequence[Path],
+    prepared: Sequence[Path],
+    *,
+    material: Material,
+    evaluation: Mapping[str, Any],
+    inference: Mapping[str, Any],
+    seed: int,
+    study: str,
+    name: str,
+) -> Evaluated:
+    """Scores by study and network; arguments as in `evaluation.atoms`.
+
+    `rms` is the position error over the spacing, per site and not per axis. `scale` is the share of
+    images whose spacing was found within 10 %.
+    """
+    network, card = weights.load(weights_path)
+    settings, how = Evaluation.model_validate(evaluation), Images.model_validate(inference)
+    rows = []
+    for other, paths in by_study(simulations).items():
+        judged = judged_study(other, paths, card, settings.specific.get(other))
+        seen = "yes" if other in card["sources"] else "no"
+        for number in tqdm(range(settings.images), desc=other, unit="image"):
+            found, truth, spacing = read_image(
+                judged, network, card, how, torch_seed(seed, f"evaluation/{other}", number)
+            )
+            for kind, (places, measured) in found.items():
+                scored = scored_sites(places, truth, spacing, settings)
+                right = abs(measured / spacing - 1) < RIGHT
+                of = {"study": other, "seen": seen, "network": kind, "image": number}
+                rows.append(of | scored | {"scale": float(right)})
+    table = pd.DataFrame(rows)
+    arrays, words = as_arrays(table)
+    summed = pooled(table, KEYS).merge(
+        table.groupby(KEYS)["scale"].mean().reset_index(), on=KEYS, how="left"
+    )
+    return Evaluated(summed, arrays, words | {"of": study, "name": name})
+
+
+def judged_study(
+    study: str, paths: Sequence[Path], card: Mapping[str, Any], specific: str | None
+) -> Judged:
+    """A study from its held-out shards, imaged as its own network, or as `card`, was trained."""
+    own, described = weights.load(specific) if specific else (None, card["sources"][study])
+    recipe = Recipe(
+        study=study,
+        seed=0,
+        name="",
+        material=None,
+        classes=["site"],
+        structures={},
+        simulation=described["simulation"],
+        imaging=described["imaging"],
+        network={"network": card["network"]},
+        training=card["training"],
+        source=source_of(paths[0]),
+    )
+    made = recipe.make_source(paths, paths)
+    return Judged(part_of(made.bank, made.ranges, made.make), described, own)
+
+
+def source_of(path: Path) -> str:
+    """The source of the modality whose shards are of a file's format."""
+    kind = format_of(path)
+    for name in names.available("modalities"):
+        reference = names.load("modalities", name).MODALITY.source
+        module = names.resolve(f"{reference.split(':')[0]}:__dict__")
+        if module.get("FORMAT") == kind:
+            return reference
+    raise ValueError(f"{path}: no modality has shards of the format {kind}")
+
+
+def read_image(
+    judged: Judged, network: torch.nn.Module, card: Mapping[str, Any], how: Images, seed: int
+) -> tuple[dict[str, tuple[np.ndarray, float]], np.ndarray, float]:
+    """What both networks find in an image, (n, 2) and the spacing; the truth, and its spacing; px.
+
+    The image's pixel is the one at which the study's own network works.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    part, imaging = judged.part, judged.card["imaging"]
+    pixel = working_sampling(judged.card)
+    number = int(torch.randint(len(part.spacings), (1,), generator=generator))
+    ranges = dict(part.ranges)
+    ranges["sampling"] = ranges["sampling"].model_copy(update={"low": pixel, "high": pixel})
+    made = part.make(
+        part.bank,
+        count=1,
+        ranges=ranges,
+        crop=SIDE,
+        generator=generator,
+        n_classes=2,
+        structures=torch.tensor([number]),
+        label_sigma=imaging["label_sigma"],
+        normalisation_sigma=imaging["normalisation_sigma"],
+    )
+    spacing = float(part.spacings[number]) / pixel
+    truth = places_in(made.labels[0].numpy(), how)
+    found = {str(card["study"]): sites_at_any_scale(network, card, made.images[0, 0].numpy(), how)}
+    if judged.network is not None:
+        with torch.inference_mode():
+            maps = symmetric_softmax(judged.network, made.images, how.symmetries)[0].numpy()
+        found["specific"] = places_in(maps, how), spacing
+    return found, truth, spacing
+
+
+def places_in(maps: np.ndarray, how: Images) -> np.ndarray:
+    """Sites (n, 2) px of class maps, whatever their class."""
+    table = localise(maps, epsilon=how.epsilon, threshold=how.threshold)
+    return table[["x_px", "y_px"]].to_numpy()
+
+
+def sites_at_any_scale(
+    network: torch.nn.Module, card: Mapping[str, Any], image: np.ndarray, how: Images
+) -> tuple[np.ndarray, float]:
+    """Sites (n, 2) in px of an image of unknown scale, and the spacing that was found, px."""
+    device = best_device()
+    tried = scales_of(network, card, image, device)
+    if not tried:
+        return np.zeros((0, 2)), np.nan
+    maps, pixel = predict(
+        network,
+        card,
+        image[None],
+        1 / tried[0].spacing,
+        tile=how.tile,
+        overlap=how.overlap,
+        symmetries=how.symmetries,
+        device=device,
+    )
+    return places_in(maps, how) * pixel * tried[0].spacing, tried[0].spacing
+
+
+def scored_sites(
+    found: np.ndarray, truth: np.ndarray, spacing: float, settings: Evaluation
+) -> dict[str, float]:
+    """Scores of sites (n, 2) px, position errors over the spacing."""
+    box, border = np.array([SIDE - 1, SIDE - 1]) / spacing, settings.border
+    found, truth = found / spacing, truth / spacing
+    return scores(
+        found,
+        truth,
+        settings.radius,
+        ignore_found=outside_margin(found, box, border),
+        ignore_truth=outside_margin(truth, box, border),
+    )
