@@ -74,7 +74,7 @@ def evaluate_network(
         seen = "yes" if other in card["sources"] else "no"
         for number in tqdm(range(settings.images), desc=other, unit="image"):
             found, truth, spacing = read_image(
-                judged, network, card, how, torch_seed(seed, f"evaluation/{other}", number)
+                judged, network, card, how, torch_seed(seed, f"judged {other}/image", number)
             )
             for kind, (places, measured) in found.items():
                 scored = scored_sites(places, truth, spacing, settings)
