@@ -81,9 +81,9 @@ def test_weights_that_a_training_starts_from_are_its_input(fresh):
     jobs = fresh.jobs("--configfile", "config/laptop.yaml")
     trainings = [job for job in jobs if job.rule == "train"]
     starting = [job for job in trainings if any(path.startswith("models/") for path in job.input)]
-    assert len(trainings) == 16
+    assert len(trainings) == 19
     scanned = ["stem_graphene", "stem_metal", "stem_perovskite", "stem_silicon"]
-    assert sorted(job.study for job in starting) == ["gold_heights", *scanned]
+    assert sorted(job.study for job in starting) == ["generic", "gold_heights", *scanned]
 
 
 def test_a_data_set_that_its_study_cannot_read_is_refused_before_any_job(fresh):
