@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from latticework import names, shards
 from latticework.evaluation.peak_tuning import draw_trials
-from latticework.evaluation.scans import correlated, exposed, read_scan, strain_table, tuned
+from latticework.evaluation.scans import SPACE, correlated, exposed, read_scan, strain_table, tuned
 from latticework.logs import tee
 from latticework.seeds import stream
 
@@ -27,7 +27,7 @@ def main(
     """Write a row a position of every scan at every dose, and without noise (dose 0)."""
     module = f"analysis.diffraction.correlation_{method}"
     detect, space = names.resolve(f"{module}:detect"), names.resolve(f"{module}:SPACE")
-    drawn = draw_trials(space, trials, stream(seed, "tuning of strain"))
+    drawn = draw_trials(space | SPACE, trials, stream(seed, "tuning of strain"))
     read = {name: read_scan(paths) for name, paths in scans.items()}
     tables = []
     for dose in (0, *doses):

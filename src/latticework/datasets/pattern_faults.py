@@ -34,7 +34,7 @@ def repaired(pattern: np.ndarray) -> tuple[np.ndarray, int]:
     values = values.astype(np.float32)
     wrong = ~np.isfinite(values)
     values[wrong] = 0
-    wrong |= _hot(values)
+    wrong |= hot_pixels(values)
     count = int(wrong.sum())
     if count:
         around = ndimage.median_filter(np.where(wrong, np.float32(0), values), 3, mode="nearest")
@@ -42,8 +42,8 @@ def repaired(pattern: np.ndarray) -> tuple[np.ndarray, int]:
     return values, count
 
 
-def _hot(pattern: np.ndarray) -> np.ndarray:
-    """Single pixels that stand high above all of their neighbours."""
+def hot_pixels(pattern: np.ndarray) -> np.ndarray:
+    """Single pixels (ky, kx) that stand high above all of their neighbours."""
     ring = np.ones((3, 3), dtype=bool)
     ring[1, 1] = False
     around = ndimage.maximum_filter(pattern, footprint=ring, mode="nearest")

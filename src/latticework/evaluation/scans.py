@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from latticework import shards
-from latticework.analysis.diffraction.correlation import Detector, without_hot_pixels
+from latticework.analysis.diffraction.correlation import Detector, Space, without_hot_pixels
 from latticework.analysis.diffraction.lattice import fit_lattice
 from latticework.analysis.diffraction.strain import (
     COMPONENTS,
@@ -25,6 +25,10 @@ Arrays = Mapping[str, np.ndarray]
 # Of one position: lattice (3, 2) px and covariance (6, 6), or None where there is none.
 Measured = tuple[np.ndarray, np.ndarray] | None
 TUNED_ON = 6  # positions of each scan for tuning, evenly over it
+# How a lattice is fitted to what a correlation finds: as quantem 0.1.10 does it, whose
+# `fit_lattice` keeps every peak within half of the shorter vector, or as we do, without outliers.
+FITS = {"quantem": {"near": 0.5, "outliers": True}, "without outliers": {}}
+SPACE: Space = {"lattice": ("choice", tuple(FITS))}
 
 
 def read_scan(paths: Sequence[str | Path]) -> dict[str, np.ndarray]:
@@ -61,7 +65,8 @@ def correlated(
         cleaned = without_hot_pixels(pattern, parameters["hot_pixels"])
         peaks = detect(cleaned, arrays["probe"], step, parameters)
         places = peaks[:, :2] / step + pattern.shape[-1] // 2
-        fit = fit_lattice(places, peaks[:, 2] ** 2, start) if len(peaks) else None
+        how = FITS[parameters["lattice"]]
+        fit = fit_lattice(places, peaks[:, 2] ** 2, start, **how) if len(peaks) else None
         found.append(None if fit is None else (fit.lattice, fit.covariance))
     return found
 

@@ -80,19 +80,20 @@ def _draw_pattern(ax: Axes, pattern: np.ndarray, found: StrainMap) -> None:
     show_logarithm(ax, pattern)
     if not found.measured.any():
         return
-    origin = np.nanmedian(found.lattice[found.measured][:, 0], axis=0)
+    # As recorded: the reference is that of a camera without distortion.
+    origin, *vectors = np.nanmedian(found.lattice[found.measured], axis=0)
     line = np.arange(-40, 41)
     h, k = (a.ravel() for a in np.meshgrid(line, line))
-    places = origin + np.column_stack([h, k]) @ found.reference
+    places = origin + np.column_stack([h, k]) @ np.array(vectors)
     ny, nx = pattern.shape
     inside = np.all((places >= 0) & (places <= (nx - 1, ny - 1)), axis=1)
     ax.plot(*places[inside].T, "+", color="tab:orange", ms=5, mew=0.7)
-    for vector, name in zip(found.reference, "uv", strict=True):
+    for vector, name in zip(vectors, "uv", strict=True):
         ax.annotate(
             "", origin + vector, origin, arrowprops={"arrowstyle": "->", "color": "tab:cyan"}
         )
         ax.annotate(name, origin + 1.25 * vector, color="tab:cyan", ha="center", va="center")
-    ax.set_title("mean pattern and reference lattice")
+    ax.set_title("mean pattern and its lattice")
     ax.set_axis_off()
 
 

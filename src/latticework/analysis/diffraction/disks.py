@@ -46,14 +46,12 @@ class Probe:
 class Refined:
     """Refined lattices (n, 3, 2) of n patterns and how sure they are.
 
-    covariance (n, 6, 6), px², in the order of `lattice.ravel()`; noise (n, 6, 6): what of it the
-    residuals of the pixels alone would give; disks (n,) that decided;
+    covariance (n, 6, 6), px², in the order of `lattice.ravel()`; disks (n,) that decided;
     residual (n,): share of the compressed intensities' variance that is left; converged (n,).
     """
 
     lattice: torch.Tensor
     covariance: torch.Tensor
-    noise: torch.Tensor
     disks: torch.Tensor
     residual: torch.Tensor
     converged: torch.Tensor
@@ -297,7 +295,7 @@ def refine(
     settled = torch.ones(len(lattice), dtype=torch.bool)
     settled[moving] = False
     residual = squares.sum(-1) / patches.data.square().sum(-1).sum(-1)
-    return Refined(lattice, covariance, inverse, patches.known.sum(-1), residual, settled)
+    return Refined(lattice, covariance, patches.known.sum(-1), residual, settled)
 
 
 def _equations(

@@ -113,19 +113,25 @@ def _explained(
 
 
 def fit_lattice(
-    points: np.ndarray, weights: np.ndarray, start: np.ndarray, *, near: float = 2 * NEAR
+    points: np.ndarray,
+    weights: np.ndarray,
+    start: np.ndarray,
+    *,
+    near: float = 2 * NEAR,
+    outliers: bool = False,
 ) -> LatticeFit | None:
     """Weighted least squares of a lattice (3, 2) to peaks (n, 2), from a start; None if too few.
 
     Peaks farther than `near` of the shorter vector from their places, and outliers by the median
-    of the residuals, do not count; at least five must remain that span the plane.
+    of the residuals unless they are asked for, do not count; at least five must remain that span
+    the plane.
     """
     lattice = np.array(start, float)
     for _ in range(ROUNDS):
         indices, distance = index_peaks(points, lattice)
         limit = near * np.linalg.norm(lattice[1:], axis=1).min()
         used = distance < limit
-        if used.sum() > FEWEST:
+        if used.sum() > FEWEST and not outliers:
             spread = 1.4826 * np.median(distance[used])
             used &= distance < max(OUTLIER * spread, 1e-6)
         a = design_matrix(indices)

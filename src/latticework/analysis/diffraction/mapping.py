@@ -47,8 +47,12 @@ def strain_map(
     region: tuple[int, int, int, int] | None = None,
     angle: float = 0.0,
     convention: Convention = "latticework",
+    camera: np.ndarray | None = None,
 ) -> StrainMap:
     """The strain of all positions; `angle` (rad) from the detector's x axis to the strain's.
+
+    `camera` (2, 2) turns the detector's vectors, as rows, into those of a camera without elliptic
+    distortion (`rings.round_again`).
 
     A position whose residual is far above the scan's median is not of this crystal, and one whose
     vectors are not known to a per cent says nothing of strain: both are masked.
@@ -62,12 +66,14 @@ def strain_map(
     reason[(reason == MEASURED) & (relative_error(found) > VAGUE)] = UNSURE
     measured = (reason == MEASURED).reshape(shape)
     lattice = found.lattice.reshape(*shape, 3, 2)
-    vectors = lattice[..., 1:, :]
+    turned = np.eye(2) if camera is None else camera
+    vectors = lattice[..., 1:, :] @ turned
     reference = reference_vectors(vectors, measured, region)
     values = np.full((*shape, 4), np.nan)
     sigma = values.copy()
     values[measured] = strain(vectors[measured], reference, angle, convention)
-    covariance = found.covariance.reshape(*shape, 6, 6)[measured][:, 2:, 2:]
+    both = np.kron(np.eye(2), turned)
+    covariance = both.T @ found.covariance.reshape(*shape, 6, 6)[measured][:, 2:, 2:] @ both
     sigma[measured] = strain_errors(vectors[measured], covariance, reference, angle)
     others = (a.reshape(shape) for a in (reason, found.peaks, found.indexed, found.residual))
     return StrainMap(values, sigma, *others, lattice, reference)

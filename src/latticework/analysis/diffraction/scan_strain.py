@@ -22,6 +22,7 @@ from latticework.analysis.diffraction.strain_map import (
     SATURATED,
     UNSETTLED,
 )
+from latticework.datasets.pattern_faults import hot_pixels, repaired
 from latticework.datasets.read import PictureError
 from latticework.datasets.scans import Patterns, saturated_share
 from latticework.inference.network_grid import normalised
@@ -45,7 +46,7 @@ class Options:
 
     refine: bool = True
     power: float = disks.POWER
-    degree: int = disks.DEGREE  # at least 1
+    degree: int = disks.DEGREE
     lattice: tuple[float, float, float, float] | None = None
 
 
@@ -99,11 +100,17 @@ def network_peaks(patterns: np.ndarray, reader: Reader) -> list[tuple[np.ndarray
 
 
 def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Numbers, patterns (n, ky, kx) float32 and what is wrong with them, as `faults`."""
+    """Numbers, patterns (n, ky, kx) float32 and what is wrong with them, as `faults`.
+
+    Hot pixels are NaN, as pixels without a value: no disk is fitted to them.
+    """
     start = 0
     for places, block in patterns.blocks(size):
         read = block.astype(np.float32)
-        yield slice(start, start + len(places)), read, faults(read)
+        reason = faults(read)
+        for number in np.flatnonzero(reason == MEASURED):
+            read[number][hot_pixels(np.nan_to_num(read[number]))] = np.nan
+        yield slice(start, start + len(places)), read, reason
         start += len(places)
 
 
@@ -118,7 +125,8 @@ def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
     for number in chosen:
         pattern = np.asarray(patterns.data[places[number]])[None].astype(np.float32)
         if faults(pattern)[0] == MEASURED:
-            total += np.nan_to_num(pattern[0]) / np.nansum(pattern[0])
+            whole, _ = repaired(pattern[0])
+            total += whole / whole.sum()
             used += 1
     if not used:
         raise PictureError(f"{patterns.path}: none of {len(chosen)} patterns can be measured")
@@ -194,7 +202,7 @@ def measure_lattices(
         best = disks.refine(whole[None], first[None], indices, probe)
         if best.converged.all():
             base = best.lattice[0].numpy()
-    differences: list[tuple[np.ndarray, np.ndarray]] = []
+    differences: list[np.ndarray] = []
     every = max(1, -(-count // (batch * CHECKED)))
     with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
         for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
@@ -202,8 +210,7 @@ def measure_lattices(
             _measure(found, part, read, reason, base, reader, options, probe, indices, check)
             bar.update(len(read))
     if differences:
-        both = (np.concatenate(part) for part in zip(*differences, strict=True))
-        found.covariance[:] += model_covariance(*both)
+        found.covariance[:] += model_covariance(np.concatenate(differences))
     return found
 
 
@@ -213,18 +220,17 @@ def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
     return disks.make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
 
 
-def model_covariance(differences: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Covariance (6, 6) of what a poorer model of the disks' interiors changes.
+def model_covariance(differences: np.ndarray) -> np.ndarray:
+    """Covariance (6, 6) of what the model of the disks' interiors leaves to chance.
 
-    The polynomial is only a model of what dynamical diffraction does inside of a disk. By how much
-    it errs, no count of electrons says; what one degree less does to the same patterns, does:
-    `differences` (n, 3, 2) px. Of these, noise explains `noise` (n, 6, 6), the covariance of the
-    better fit less that of the poorer one (Hausman 1978).
+    The polynomial is only a model of what dynamical diffraction does inside of a disk, and square
+    roots of a few electrons are not quite those of their mean. By how much the lattice errs, no
+    count of electrons says; what one degree more does to the same patterns, does. Both models are
+    about equally good, and their errors are different: the square of their `differences` (n, 3, 2),
+    px, is twice the variance of one.
     """
     flat = differences.reshape(len(differences), -1)
-    surplus = flat.T @ flat / len(flat) - noise.mean(axis=0)
-    values, vectors = np.linalg.eigh((surplus + surplus.T) / 2)
-    return vectors * np.clip(values, 0, None) @ vectors.T
+    return 0.5 * flat.T @ flat / len(flat)
 
 
 def _measure(
@@ -237,14 +243,15 @@ def _measure(
     options: Options,
     probe: disks.Probe | None,
     indices: torch.Tensor | None,
-    differences: list[tuple[np.ndarray, np.ndarray]] | None,
+    differences: list[np.ndarray] | None,
 ) -> None:
-    """Fill in the lattices of one batch of patterns; note what a poorer model would say."""
+    """Fill in the lattices of one batch of patterns; note what another model would say."""
     good = np.flatnonzero(reason == MEASURED)
     numbers = np.arange(part.start, part.stop)
     fits = []
+    whole = np.array([repaired(pattern)[0] for pattern in read[good]])
     for number, (places, weights) in zip(
-        good, network_peaks(np.nan_to_num(read[good]), reader) if len(good) else (), strict=True
+        good, network_peaks(whole, reader) if len(good) else (), strict=True
     ):
         fit = fit_lattice(places, weights, base) if len(places) else None
         if fit is None:
@@ -270,12 +277,8 @@ def _measure(
         reason[chosen[~settled]] = UNSETTLED
         if differences is not None and settled.any():
             best = refined.lattice[settled]
-            poorer = disks.refine(
-                patterns[settled], best, indices, probe, degree=options.degree - 1
-            )
-            noise = refined.noise[settled] - poorer.noise
-            both = (poorer.lattice - best, noise)
-            differences.append(tuple(part[poorer.converged].numpy() for part in both))
+            other = disks.refine(patterns[settled], best, indices, probe, degree=options.degree + 1)
+            differences.append((other.lattice - best)[other.converged].numpy())
         at = numbers[chosen]
         found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
         found.peaks[at], found.residual[at] = refined.disks, refined.residual
