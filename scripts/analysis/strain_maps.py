@@ -9,6 +9,7 @@ from latticework.analysis.diffraction.scan_peaks import make_reader
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import read_patterns
+from latticework.inference.rings import round_again
 from latticework.inference.scan_calibration import Calibration, scan_file
 from latticework.logs import tee
 
@@ -29,11 +30,15 @@ def main(dataset: Path, sources: Path, weights: Path, maps: Path, table: Path) -
     mean = scan_strain.average(patterns)
     warnings += scan_strain.probe_warnings(mean, calibration.probe)
     lattices = scan_strain.measure_lattices(patterns, mean, reader, scan_strain.Options())
+    camera = None
+    if entry.ellipse:
+        camera = round_again(entry.ellipse[0], math.radians(entry.ellipse[1]))
     found = mapping.strain_map(
         lattices,
         patterns.scan,
         region=entry.reference_region,
         angle=math.radians(entry.scan_rotation_deg),
+        camera=camera,
     )
     for line in (*warnings, *strain_map.counted(found)):
         print(f"WARNING {entry.title}: {line}")

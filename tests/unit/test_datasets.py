@@ -15,8 +15,9 @@ import yaml
 from imageio.v3 import imwrite
 from rsciio import hspy
 
+from latticework import shards
 from latticework.config.parse import ConfigError, check_files, load
-from latticework.datasets.fetch import ChecksumError, FetchError, available, fetch, sha256_of
+from latticework.datasets.fetch import ChecksumError, FetchError, available, fetch
 from latticework.datasets.read import PictureError, read_picture, to_angstrom
 from latticework.datasets.registry import Dataset, RegistryError, check, load_registry
 from latticework.datasets.units import reciprocal_angstrom, to_milliradian
@@ -52,7 +53,7 @@ def test_the_mirror_holds_what_the_registry_says(mirror, tmp_path):
     for name, dataset in load_registry(REGISTRY).items():
         assert available(dataset, mirror)
         paths = fetch(dataset, mirror, tmp_path / name)
-        assert {n: sha256_of(p) for n, p in paths.items()} == dataset.checksums
+        assert {n: shards.sha256_of(p) for n, p in paths.items()} == dataset.checksums
         if dataset.masks:
             pairs = dataset.images(paths)
             assert len(pairs) == 36
@@ -100,11 +101,11 @@ def test_addresses():
         ({"figures": "dose"}, ["mine.figures", "dose", "list"]),
         ({"semiangle_mrad": 90}, ["mine.semiangle_mrad", "90", "50"]),
         ({"reciprocal_pixel": 1.5}, ["mine.reciprocal_pixel", "1.5", "0.5"]),
-        ({"kind": "scan"}, ["mine", "vacuum probe or semiangle_mrad"]),
+        ({"kind": "scan"}, ["mine", "vacuum probe, semiangle_mrad"]),
         ({"kind": "scan", "semiangle_mrad": 2}, ["mine", "energy_kev"]),
         (
             {"kind": "scan", "semiangle_mrad": 2, "energy_kev": 200, "probe": {"path": "p.tif"}},
-            ["mine", "one of the two"],
+            ["mine", "one of the three"],
         ),
         ({"kind": "scan", "probe": {"url": "https://x.org/p.tif"}}, ["mine.probe", "sha256"]),
         ({"kind": "scan", "probe": {"title": "p"}}, ["mine.probe.title", "unknown key"]),
@@ -260,6 +261,16 @@ def test_from_the_address(tmp_path, served):
     (folder / "a.bin").unlink()
     assert not available(dataset, tmp_path)
     assert fetch(dataset, tmp_path, tmp_path / "out") == paths
+
+
+def test_a_publisher_s_md5_will_do(tmp_path, served):
+    folder, address = served
+    (folder / "a.bin").write_bytes(b"served")
+    right, wrong = (hashlib.md5(content).hexdigest() for content in (b"served", b"else"))
+    by_md5 = entry(path=None, url=f"{address}/a.bin")
+    assert fetch(Dataset(**by_md5, md5=right), None, tmp_path / "out")["a.bin"].is_file()
+    with pytest.raises(ChecksumError, match="its md5 is"):
+        fetch(Dataset(**by_md5, md5=wrong), None, tmp_path / "other")
 
 
 def test_a_wrong_file_is_never_put_in_place(tmp_path, served):

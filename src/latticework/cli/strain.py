@@ -61,11 +61,34 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     vacuum = strain.add_mutually_exclusive_group(required=True)
     vacuum.add_argument("--probe", type=Path, metavar="FILE", help="the vacuum probe")
     vacuum.add_argument("--semiangle", type=float, metavar="MRAD", help="of a round probe")
+    vacuum.add_argument(
+        "--vacuum-region",
+        nargs=4,
+        type=int,
+        metavar=("X0", "Y0", "X1", "Y1"),
+        help="positions of the scan (ends excluded) where the probe meets no sample",
+    )
     strain.add_argument(
         "--energy", type=float, metavar="KEV", help="beam energy, needed with --semiangle"
     )
     strain.add_argument(
         "--reciprocal-pixel", type=float, metavar="1/Å", help="pixel, if you know it better"
+    )
+    camera = strain.add_mutually_exclusive_group()
+    camera.add_argument(
+        "--ellipse",
+        nargs=2,
+        type=float,
+        metavar=("RATIO", "DEGREES"),
+        help="elliptic distortion to be undone: longest over shortest diameter of what should be a "
+        "circle, and the direction of the longest, from x towards y",
+    )
+    camera.add_argument(
+        "--rings",
+        nargs=2,
+        metavar=("FILE", "CRYSTAL"),
+        help="measure the elliptic distortion and the pixel by the rings of a known powder, "
+        "recorded at the same camera length and binning",
     )
     strain.add_argument(
         "--reference",
@@ -162,6 +185,7 @@ def check(arguments: argparse.Namespace) -> None:
         "--reciprocal-pixel": (arguments.reciprocal_pixel, 1e-4, 0.5),
         "--semiangle": (arguments.semiangle, 0.05, 50),
         "--energy": (arguments.energy, 10, 3000),
+        "--ellipse": (arguments.ellipse and arguments.ellipse[0], 1, 1.5),
     }
     for option, (value, low, high) in limits.items():
         if value is not None and not low <= value <= high:
@@ -184,24 +208,36 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.study, arguments.network, arguments.weights, patterns=True
     )
     probe = [arguments.probe] if arguments.probe else []
+    if arguments.rings:
+        probe.append(Path(arguments.rings[0]))
     outputs = {"-o": arguments.output, "--csv": arguments.csv, "--overlay": arguments.overlay}
     check_outputs([arguments.patterns, *probe, weights_path], outputs)
     crystal = None if arguments.crystal is None else crystal_of(arguments.crystal)
+    powder = None if arguments.rings is None else crystal_of(arguments.rings[1])
     # Imported here, so that --help and a wrong option answer at once.
     from latticework import shards
     from latticework.analysis.diffraction import mapping, scan_strain, strain_map
     from latticework.analysis.diffraction.scan_peaks import make_reader
     from latticework.datasets.scans import read_patterns, rows_and_columns
+    from latticework.inference.rings import fit_rings, round_again
     from latticework.inference.scan_calibration import calibrated
 
     patterns = read_patterns(arguments.patterns)
     rows_and_columns(patterns.scan)
+    sampling, camera = arguments.reciprocal_pixel, None
+    if arguments.ellipse:
+        camera = round_again(arguments.ellipse[0], math.radians(arguments.ellipse[1]))
+    if powder is not None:
+        rings = fit_rings(read_patterns(arguments.rings[0]).mean(), powder)
+        sampling, camera = sampling or rings.sampling, round_again(rings.ratio, rings.angle)
+        print(rings.said)
     calibration = calibrated(
         patterns,
         probe=arguments.probe,
+        region=arguments.vacuum_region,
         semiangle=arguments.semiangle,
         energy=1e3 * (arguments.energy or 0),
-        sampling=arguments.reciprocal_pixel,
+        sampling=sampling,
     )
     reader, warnings = make_reader(
         weights_path, patterns.shape, calibration, threshold=arguments.threshold, samples=1
@@ -222,6 +258,7 @@ def run(arguments: argparse.Namespace) -> int:
         region=region,
         angle=math.radians(arguments.rotation),
         convention=arguments.convention,
+        camera=camera,
     )
     if crystal is not None:
         from latticework.analysis.diffraction.known_crystal import check_pixel
@@ -232,6 +269,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = {
         "convention": arguments.convention,
         "rotation_deg": arguments.rotation,
+        "camera": None if camera is None else camera.tolist(),
         "reference_region": list(region) if region else "median",
         "refined": options.refine,
         "warnings": warnings,

@@ -1,5 +1,6 @@
 """Fetch what the registry names: from a mirror folder first, else from its address; verified."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,7 +16,6 @@ from tqdm import tqdm
 
 from latticework import __version__
 from latticework.datasets.registry import Source
-from latticework.shards import sha256_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -52,7 +52,7 @@ def fetch(
     paths = {}
     for name, expected in source.checksums.items():
         paths[name] = destination / name
-        if paths[name].is_file() and sha256_of(paths[name]) == expected:
+        if paths[name].is_file() and _checksum(paths[name], expected)[1] == expected:
             continue
         mirrored = _mirrored(source, name, mirror)
         if mirrored is not None:
@@ -103,7 +103,7 @@ def _own_files(source: Source) -> dict[str, Path]:
             f"{missing[0] if missing else path}: there is no such file; correct `path` in the "
             "registry of data sets (a relative path counts from the folder of the command)"
         )
-    for name, expected in (source.files or {path.name: source.sha256}).items():
+    for name, expected in (source.files or {path.name: source.sha256 or source.md5}).items():
         if expected is not None and name in paths:
             _verify(paths[name], expected, paths[name])
     return paths
@@ -136,12 +136,19 @@ def _place(
 
 
 def _verify(path: Path, expected: str, origin: str | Path) -> None:
-    found = sha256_of(path)
+    kind, found = _checksum(path, expected)
     if found != expected:
         raise ChecksumError(
-            f"{origin}: its sha256 is {found}, the registry of data sets expects {expected}; the "
+            f"{origin}: its {kind} is {found}, the registry of data sets expects {expected}; the "
             "file is damaged or has changed, and it was not used"
         )
+
+
+def _checksum(path: Path, expected: str) -> tuple[str, str]:
+    """The kind of checksum that has as many digits as the expected one, and the file's."""
+    kind = "md5" if len(expected) == 32 else "sha256"
+    with open(path, "rb") as file:
+        return kind, hashlib.file_digest(file, kind).hexdigest()
 
 
 def _copy(path: Path, into: BinaryIO) -> None:

@@ -29,7 +29,7 @@ class RegistryError(ValueError):
 
 
 def _inside(path: str) -> str:
-    """A relative path that stays inside its folder: a registry must not write elsewhere."""
+    """A relative path inside its folder: a registry must not write elsewhere."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith(("/", "~")) or "\\" in path or ".." in parts:
         raise ValueError("a relative path without '..', with '/' between folders")
@@ -78,6 +78,11 @@ class Source(BaseModel):
     sha256: Sha256 | None = Field(
         None, description="of a single file; needed for whatever is fetched"
     )
+    md5: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{32}$",
+        description="of a single file whose publisher states no sha256, 32 hex digits",
+    )
     files: dict[FileName, Sha256] | None = Field(
         None, min_length=1, description="a set of files: name → sha256"
     )
@@ -100,9 +105,9 @@ class Source(BaseModel):
                 "exactly one source is needed: repository + commit + path_in_repository, or url, "
                 "or path"
             )
-        if self.sha256 and self.files:
-            raise ValueError("give sha256 for a single file or files for a set, not both")
-        if self.path is None and not (self.sha256 or self.files):
+        if sum(map(bool, (self.sha256, self.md5, self.files))) > 1:
+            raise ValueError("give sha256 or md5 for a single file, or files for a set, one only")
+        if self.path is None and not (self.sha256 or self.md5 or self.files):
             raise ValueError(
                 "a file that is fetched needs its sha256 (or files: name → sha256); "
                 "`sha256sum FILE` tells it"
@@ -130,14 +135,14 @@ class Source(BaseModel):
 
     @property
     def checksums(self) -> dict[str, str]:
-        """File name → sha256 of what is fetched; a single file is named as its address is."""
+        """File name → checksum of what is fetched; a single file is named as its address is."""
         if self.files:
             return dict(self.files)
         # What is derived has a name of its own; another file lies at the address.
         # The address of a download may end in a query, which is no part of the name.
         web = unquote(urlsplit(self.url).path) if self.url else ""
         place = self.mirror if self.derived else self.path_in_repository or web
-        return {PurePosixPath(place or "").name: self.sha256}
+        return {PurePosixPath(place or "").name: self.sha256 or self.md5}
 
     def address_of(self, name: str) -> str:
         """The address of one of the `checksums`' files."""
@@ -196,6 +201,16 @@ class Dataset(Source):
     semiangle_mrad: PositiveFloat | None = Field(
         None, le=50, description="of a scan without a vacuum probe, its convergence semiangle"
     )
+    vacuum_region: tuple[int, int, int, int] | None = Field(
+        None,
+        description="x0, y0, x1, y1 in positions of a scan where the probe meets no sample, in "
+        "place of a vacuum probe",
+    )
+    ellipse: tuple[Annotated[float, Field(ge=1, le=1.5)], float] | None = Field(
+        None,
+        description="of a scan, its elliptic distortion: longest over shortest diameter of what "
+        "should be a circle, and the direction of the longest in degrees from x towards y",
+    )
     reciprocal_pixel: PositiveFloat | None = Field(
         None, le=0.5, description="of a scan, the pixel in 1/Å if you know it better than the file"
     )
@@ -227,7 +242,13 @@ class Dataset(Source):
 
     @model_validator(mode="after")
     def _region_is_a_box(self) -> "Dataset":
-        for name in ("region", "scale_region", "figure_region", "reference_region"):
+        for name in (
+            "region",
+            "scale_region",
+            "figure_region",
+            "reference_region",
+            "vacuum_region",
+        ):
             if (box := getattr(self, name)) is not None:
                 x0, y0, x1, y1 = box
                 if not (0 <= x0 < x1 and 0 <= y0 < y1):
@@ -238,8 +259,10 @@ class Dataset(Source):
     def _scan_has_a_probe(self) -> "Dataset":
         if self.kind != "scan":
             return self
-        if (self.probe is None) == (self.semiangle_mrad is None):
-            raise ValueError("a scan needs its vacuum probe or semiangle_mrad, one of the two")
+        if sum(p is not None for p in (self.probe, self.semiangle_mrad, self.vacuum_region)) != 1:
+            raise ValueError(
+                "a scan needs its vacuum probe, semiangle_mrad, or vacuum_region: one of the three"
+            )
         if self.semiangle_mrad is not None and self.energy_kev is None:
             raise ValueError("a scan with semiangle_mrad needs energy_kev")
         return self

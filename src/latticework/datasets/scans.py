@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,21 @@ class Patterns:
 
     def __len__(self) -> int:
         return int(np.prod(self.scan))
+
+    def part(self, region: Sequence[int]) -> "Patterns":
+        """Those at the positions x0, y0, x1, y1 (ends excluded) of a scan.
+
+        Raises PictureError for a region that is not in the scan.
+        """
+        x0, y0, x1, y1 = region
+        rows, columns = rows_and_columns(self.scan)
+        if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):
+            raise PictureError(
+                f"{self.path}: no positions {tuple(region)} (x0, y0, x1, y1); the scan has "
+                f"{columns} × {rows}"
+            )
+        place = (slice(y0, y1), slice(x0, x1))
+        return replace(self, data=self.data[place[-len(self.scan) :] if self.scan else ()])
 
     def blocks(self, size: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray]]:
         """Places in the scan and patterns (n, ky, kx), n ≤ size, read when asked for.

@@ -37,6 +37,15 @@ class Rings:
     centre: tuple[float, float]
     alike: float
 
+    @property
+    def said(self) -> str:
+        """What was found, as a line of text."""
+        return (
+            f"rings: pixel {self.sampling:.5f} 1/Å, longest diameter {self.ratio:.4f} times the "
+            f"shortest, {np.degrees(self.angle):+.0f} degrees from x towards y (correlation with "
+            f"the expected rings {self.alike:.2f})"
+        )
+
 
 def round_again(ratio: float, angle: float) -> np.ndarray:
     """Matrix (2, 2) that turns vectors (x, y) of an elliptic camera, as rows, into a round one's.

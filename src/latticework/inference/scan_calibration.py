@@ -1,6 +1,7 @@
 """What is known of a scan of diffraction patterns before it is read: its pixel and its probe."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,21 @@ def probe_of(
     semiangle: float | None,
     energy: float,
     origin: tuple[float, float] | None = None,
+    region: Sequence[int] | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The vacuum probe (ky, kx), and what is doubtful about where the direct beam is.
 
-    It is the mean of a file's patterns, or a disk about the direct beam. `sampling` is in 1/Å,
+    It is the mean of a file's patterns, or of those in a `region` (x0, y0, x1, y1, ends excluded)
+    of the scan itself, or a disk about the direct beam. `sampling` is in 1/Å,
     `semiangle` in mrad, `energy` in eV; `origin` is where the direct beam of the patterns is, (x,
     y) in px, found in their mean where it is not given. Raises PictureError for files that cannot
     be used, and where neither a probe nor its semiangle is given.
     """
     if origin is not None:
         check_origin(origin, patterns.shape)
-    if probe is not None:
-        read = [pattern for _, many in read_patterns(probe).batches(BATCH) for pattern in many]
+    if probe is not None or region is not None:
+        recorded = patterns.part(region) if region is not None else read_patterns(probe)
+        read = [pattern for _, many in recorded.batches(BATCH) for pattern in many]
         mean = np.mean(read, axis=0)
         centre, radius = disk(mean)
         if origin is not None:
@@ -129,6 +133,7 @@ def calibrated(
     energy: float,
     sampling: float | None,
     origin: tuple[float, float] | None = None,
+    region: Sequence[int] | None = None,
 ) -> Calibration:
     """Pixel and probe of patterns; `sampling` (1/Å) outranks the file's metadata.
 
@@ -144,7 +149,7 @@ def calibrated(
             f"{patterns.path}: no reciprocal pixel size in the metadata; pass --reciprocal-pixel "
             "(1/Å), or reciprocal_pixel in config/datasets.yaml"
         )
-    drawn, doubts = probe_of(patterns, chosen, probe, semiangle, energy, origin)
+    drawn, doubts = probe_of(patterns, chosen, probe, semiangle, energy, origin, region)
     return Calibration(chosen, source, drawn, doubts)
 
 
@@ -168,6 +173,7 @@ def calibrate(
     found = calibrated(
         patterns,
         probe=probe,
+        region=dataset.vacuum_region,
         semiangle=dataset.semiangle_mrad,
         energy=1e3 * (dataset.energy_kev or 0.0),
         sampling=dataset.reciprocal_pixel,

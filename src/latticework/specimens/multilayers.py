@@ -38,6 +38,9 @@ class Parameters(Section):
     lattice: float = Field(5.6034, gt=3, lt=8, description="Of the substrate, Å.")
     layers: list[Layer] = Field(min_length=2, description="From the left; the last: substrate.")
     height: float = Field(404.0, gt=0, le=5000, description="Along the beam, Å.")
+    wedge: float = Field(
+        0.0, ge=0, le=1, description="Gain of height from the left to the right end, over its mean."
+    )
     positions: int = Field(gt=1, description="Along the stack, evenly.")
     rows: int = Field(1, gt=0, description="Along the layers.")
     row_step: float = Field(5.0, gt=0, description="Å.")
@@ -52,6 +55,11 @@ class Parameters(Section):
     def length(self) -> float:
         """Of the whole stack, Å."""
         return sum(layer.thickness for layer in self.layers)
+
+    @property
+    def tallest(self) -> float:
+        """Largest height, Å."""
+        return self.height * (1 + self.wedge / 2)
 
     @property
     def cell(self) -> np.ndarray:
@@ -76,9 +84,9 @@ def prepare(design: Parameters, seed: int, name: str, reach: float) -> Sample:
     """The sample of a design, wide enough for boxes that reach `reach` Å beyond the scan."""
     cell = design.cell
     # A mistilted box leans over its own edge by the height times the tilt.
-    lean = design.height * np.sin(np.radians(max(design.tilt)))
+    lean = design.tallest * np.sin(np.radians(max(design.tilt)))
     margin = int(np.ceil((reach + lean) / cell.min())) + 2
-    extent = np.array([design.length, (design.rows - 1) * design.row_step, design.height])
+    extent = np.array([design.length, (design.rows - 1) * design.row_step, design.tallest])
     # A layer under compression has more cells than its thickness has of the substrate's.
     count = np.ceil(1.1 * extent / cell).astype(int) + 2 * margin
     chance = stream(seed, f"{name}/sites").random((*count, 4), dtype=np.float32)
@@ -90,6 +98,11 @@ def places(design: Parameters) -> np.ndarray:
     x = (np.arange(design.positions) + 0.5) * design.length / design.positions
     y = np.arange(design.rows) * design.row_step
     return np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
+
+
+def height_at(design: Parameters, x: float) -> float:
+    """Height at x, Å."""
+    return design.height * (1 + design.wedge * (x / design.length - 0.5))
 
 
 def mistilt(design: Parameters, x: float) -> np.ndarray:
@@ -133,7 +146,7 @@ def reference(design: Parameters) -> np.ndarray:
 
 def settled(design: Parameters, x: float, reach: float) -> bool:
     """Whether all that lies within `reach` Å of x, over the whole height, is of one layer."""
-    lean = 0.5 * design.height * abs(mistilt(design, x)[0, 2])
+    lean = 0.5 * height_at(design, x) * abs(mistilt(design, x)[0, 2])
     return bool(np.all(np.abs(interfaces(design) - x) > reach + lean))
 
 
@@ -143,8 +156,8 @@ def local_box(sample: Sample, place: Sequence[float], side: float) -> Atoms:
     Interfaces within the box are in it, and lean with the crystal where it is mistilted.
     """
     design = sample.design
-    cell = design.cell
-    reach = side + design.height * np.sin(np.radians(max(design.tilt)))
+    cell, height = design.cell, height_at(design, place[0])
+    reach = side + height * np.sin(np.radians(max(design.tilt)))
     # Planes are at most a tenth of the substrate's distance away from where they would lie there.
     middle = np.array([np.interp(place[0], *_planes(design)[::-1]), place[1]]) / cell[:2]
     low, high = (np.round(middle + s * reach / cell[:2]).astype(int) for s in (-1.1, 1.1))
@@ -159,10 +172,10 @@ def local_box(sample: Sample, place: Sequence[float], side: float) -> Atoms:
     shares = np.array([layer.germanium for layer in design.layers])
     share = shares[layer_at(design, positions[:, 0])]
     numbers = np.where(chance.ravel() < share, GERMANIUM, SILICON)
-    pivot = np.array([*place, design.height / 2])
-    centre = np.array([side / 2, side / 2, design.height / 2])
+    pivot = np.array([*place, height / 2])
+    centre = np.array([side / 2, side / 2, height / 2])
     positions = (positions - pivot) @ mistilt(design, place[0]).T + centre
-    box = np.array([side, side, design.height])
+    box = np.array([side, side, height])
     inside = np.all((positions >= 0) & (positions < box), axis=1)
     return Atoms(numbers[inside], positions[inside], cell=box, pbc=(True, True, False))
 
