@@ -224,6 +224,13 @@ DRAWN = {
         "input": {"maps": f"{ANALYSIS}strain_maps.h5"},
         "memory": 750,
     },
+    "strain_profile": {
+        "input": {
+            "maps": f"{ANALYSIS}strain_maps.h5",
+            "dataset": "<shared>/datasets/{dataset}.h5",
+        },
+        "memory": 750,
+    },
     "strain_profiles": {
         "input": {
             "strain": f"{EVALUATION}strain.csv",

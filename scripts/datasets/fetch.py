@@ -23,10 +23,9 @@ def main(
     place = Path(mirror).expanduser() if mirror else None
     try:
         fetch(dataset, place, folder)
-        if dataset.probe is not None:
-            fetch(dataset.probe, place, folder / "probe")
-        if dataset.reference is not None:
-            fetch(dataset.reference, place, folder / "reference")
+        for beside in ("probe", "composition", "reference"):
+            if (source := getattr(dataset, beside)) is not None:
+                fetch(source, place, folder / beside)
     except FetchError as error:
         if missing_data == "error":
             raise

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from rsciio import hspy
 from test_atoms_scripts import script
 from test_datasets import write_hspy
 
@@ -11,6 +12,7 @@ from latticework import shards
 from latticework.cli import published
 from latticework.cli.main import main
 from latticework.datasets.registry import Dataset
+from latticework.inference.rings import round_again
 from latticework.inference.scan_calibration import calibrate
 
 SIZE, RADIUS, STEP = 128, 4.5, 0.0217
@@ -152,14 +154,16 @@ def test_a_scan_without_a_lattice_is_refused(files, tmp_path, capsys):
     assert "latticework:" in capsys.readouterr().err
 
 
-def test_peaks_go_to_py4dstem(files, tmp_path):
+def test_peaks_go_to_py4dstem_and_hyperspy(files, tmp_path):
     scan, probe = files
     with h5py.File(scan) as file:
         (data,) = [file[f"Experiments/{name}/data"][1:, 2:4] for name in file["Experiments"]]
     part = save(tmp_path / "part.hspy", data)
     written = tmp_path / "vectors.h5"
     table = tmp_path / "peaks.csv"
+    for_hyperspy = tmp_path / "vectors.hspy"
     arguments = ["peaks", part, "--probe", probe, "-o", table, "--bragg-vectors", written]
+    arguments += ["--hyperspy", for_hyperspy]
     assert main([str(a) for a in [*arguments, "--samples", 2, "--quiet"]]) == 0
     peaks = pd.read_csv(table)
     with h5py.File(written) as file:
@@ -168,6 +172,57 @@ def test_peaks_go_to_py4dstem(files, tmp_path):
     of_last = peaks[peaks["pattern"] == 3]
     np.testing.assert_allclose(found[1, 1]["qy"], of_last["x_px"])
     np.testing.assert_allclose(found[1, 1]["qx"], of_last["y_px"])
+    (signal,) = hspy.file_reader(for_hyperspy)
+    assert signal["metadata"]["Signal"]["signal_type"] == "diffraction_vectors"
+    assert signal["data"].shape == (2, 2)
+    columns = of_last[["qx", "qy", "intensity"]].to_numpy()
+    np.testing.assert_allclose(np.reshape(signal["data"][1, 1], (-1, 3)), columns)
+
+
+def test_a_hot_pixel_and_an_ellipse_change_nothing(files, measured, tmp_path):
+    scan, probe = files
+    with h5py.File(scan) as file:
+        (data,) = [file[f"Experiments/{name}/data"][()] for name in file["Experiments"]]
+    bad = data.copy()
+    # Beside the direct beam's edge, the same in all patterns.
+    bad[:, :, MIDDLE + 5, MIDDLE + 3] = 40 * np.nanmax(data[1, 1])
+    hot = save(tmp_path / "hot.hspy", bad)
+    reference = ("--reference", 0, 0, 3, 3)
+    assert command((hot, probe), tmp_path, *reference) == 0
+    arrays, plain = (
+        shards.read(folder / "strain.h5", "strain")[0] for folder in (tmp_path, measured)
+    )
+    both = arrays["mask"] & plain["mask"]
+    assert both.sum() >= plain["mask"].sum() - 1
+    np.testing.assert_allclose(arrays["exx"][both], plain["exx"][both], atol=5e-4)
+
+
+def test_an_elliptic_camera_is_made_round(files, tmp_path):
+    assert command(files, tmp_path, "--ellipse", 1.04, 30) == 0
+    arrays, _ = shards.read(tmp_path / "strain.h5", "strain")
+    straight = round_again(1.04, np.radians(30))
+    vectors = np.nanmedian(arrays["lattice"][..., 1:, :], axis=(0, 1)) @ straight
+    np.testing.assert_allclose(arrays["reference"] / STEP, vectors, rtol=2e-3)
+    # Along the longest diameter lengths shrink, across it they grow, and the area stays.
+    along = np.array([np.cos(np.radians(30)), np.sin(np.radians(30))])
+    np.testing.assert_allclose(along @ straight, along / np.sqrt(1.04))
+    assert np.linalg.det(straight) == pytest.approx(1)
+
+
+def test_the_probe_may_be_in_the_scan(files, measured, tmp_path):
+    scan, _ = files
+    with h5py.File(scan) as file:
+        (data,) = [file[f"Experiments/{name}/data"][()] for name in file["Experiments"]]
+    vacuum = np.broadcast_to(1e4 * disk(MIDDLE, MIDDLE), (ROWS, 1, SIZE, SIZE))
+    both = save(tmp_path / "both.hspy", np.concatenate([data, vacuum.astype("f4")], axis=1))
+    arguments = ["strain", both, "--vacuum-region", COLUMNS, 0, COLUMNS + 1, ROWS, "--quiet"]
+    arguments += ["--reference", 0, 0, 3, 3, "-o", tmp_path / "strain.h5"]
+    assert main([str(a) for a in arguments]) == 0
+    arrays, plain = (
+        shards.read(folder / "strain.h5", "strain")[0] for folder in (tmp_path, measured)
+    )
+    assert not arrays["mask"][:, COLUMNS].any()
+    np.testing.assert_allclose(arrays["exx"][:, 3:COLUMNS], plain["exx"][:, 3:], atol=5e-4)
 
 
 def test_a_crystal_of_another_lattice_is_a_warning(files, tmp_path, capsys):
@@ -190,7 +245,10 @@ def test_the_workflow_measures_what_the_command_does(files, measured, tmp_path):
         path=scan,
         probe={"path": probe},
         reference_region=(0, 0, 3, 3),
+        composition={"path": tmp_path / "composition.csv"},
     )
+    layers = pd.DataFrame({"x": np.arange(COLUMNS), "share": [0, 0, 0, 0.2, 0.2, 0.2]})
+    layers.to_csv(tmp_path / "composition.csv", index=False)
     shards.write(tmp_path / "dataset.h5", "dataset", *calibrate(entry, tmp_path, None))
     weights, _ = published.chosen(None, None, None, patterns=True)
     maps, rows = tmp_path / "maps.h5", tmp_path / "maps.csv"
@@ -198,6 +256,10 @@ def test_the_workflow_measures_what_the_command_does(files, measured, tmp_path):
     ours, theirs = (shards.read(path, "strain")[0] for path in (maps, measured / "strain.h5"))
     for name in ("exx", "eyy", "exy", "rotation", "sigma_exx", "reason"):
         np.testing.assert_array_equal(ours[name], theirs[name])
+    _, profile = script("figures/strain_profile.py").main(maps, tmp_path / "dataset.h5")
+    # By eq. 6, less its mean in the reference.
+    assert np.ptp(profile["expected_exx"]) == pytest.approx(0.2 * 0.0418 * 1.55, rel=0.01)
+    assert profile["exx"][3:].mean() == pytest.approx(0.01, abs=1e-3)
     figure, drawn = script("figures/strain_maps.py").main(maps)
     assert len(drawn) == ROWS * COLUMNS
     assert len(figure.subfigs) == 2

@@ -112,6 +112,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="also write the peaks of a scan as BraggVectors that py4DSTEM opens, .h5",
     )
+    peaks.add_argument(
+        "--hyperspy",
+        type=Path,
+        metavar="FILE",
+        help="also write them as vectors that HyperSpy and pyxem open, .hspy",
+    )
     peaks.add_argument("--quiet", action="store_true", help="no progress bar")
     peaks.set_defaults(run=run)
 
@@ -181,10 +187,12 @@ def run(arguments: argparse.Namespace) -> int:
             "-o": arguments.output,
             "--overlay": arguments.overlay,
             "--bragg-vectors": arguments.bragg_vectors,
+            "--hyperspy": arguments.hyperspy,
         },
     )
     # Imported here, so that --help and a wrong option answer at once.
     from latticework.analysis.diffraction.bragg_vectors import write_bragg_vectors
+    from latticework.analysis.diffraction.hyperspy_vectors import write_hyperspy_vectors
     from latticework.analysis.diffraction.scan_peaks import (
         BATCH,
         make_reader,
@@ -241,13 +249,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.bragg_vectors:
         write_bragg_vectors(
             arguments.bragg_vectors,
-            peaks_of_patterns(arguments.output, total),
+            peaks_of_patterns(arguments.output, total, ("x_px", "y_px", "intensity")),
             rows_and_columns(patterns.scan),
             patterns.shape,
             sampling=calibration.sampling,
             beam=reader.grid.beam,
         )
         print(f"BraggVectors for py4DSTEM: {arguments.bragg_vectors}")
+    if arguments.hyperspy:
+        write_hyperspy_vectors(
+            arguments.hyperspy,
+            peaks_of_patterns(arguments.output, total, ("qx", "qy", "intensity")),
+            rows_and_columns(patterns.scan),
+            title=patterns.path.stem,
+        )
+        print(f"vectors for HyperSpy: {arguments.hyperspy}")
     if arguments.overlay:
         import pandas as pd
 
@@ -261,12 +277,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def peaks_of_patterns(path: Path, total: int) -> "list[np.ndarray]":
-    """Places in px and intensities (n, 3) of the peaks of each pattern, of the table at `path`."""
+def peaks_of_patterns(path: Path, total: int, columns: tuple[str, ...]) -> "list[np.ndarray]":
+    """Some columns (n, columns) of the peaks of each pattern, of the table at `path`."""
     import numpy as np
     import pandas as pd
 
-    columns = ["x_px", "y_px", "intensity"]
     table = pd.read_csv(path, usecols=["pattern", *columns])
     starts = table["pattern"].searchsorted(range(1, total))
-    return np.split(table[columns].to_numpy(float), starts)
+    return np.split(table[[*columns]].to_numpy(float), starts)

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from latticework import __version__
-from latticework.datasets.registry import Source
+from latticework.datasets.source import Source
 
 CHUNK_BYTES = 1 << 20
 

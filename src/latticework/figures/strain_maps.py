@@ -1,5 +1,6 @@
 """Maps of strain beside the pattern that they come from."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latticework.analysis.diffraction.strain import COMPONENTS
 from latticework.analysis.diffraction.strain_map import StrainMap, table
 from latticework.figures.overlay import show_logarithm
 from latticework.figures.style import (
@@ -29,10 +31,11 @@ TITLES = (
     r"$\varepsilon_{xy}$, %",
     "rotation, °",
 )
+FACTORS = np.array([100, 100, 100, 180 / np.pi])
 
 
 def save_strain(path: str | Path, pattern: np.ndarray, found: StrainMap) -> None:
-    """Draw the mean pattern (ky, kx) with its lattice, and the four maps, and save them as PNG."""
+    """Draw the mean pattern (ky, kx) with its lattice, and the maps, and save them as PNG."""
     figure = draw_strain(pattern, found)
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
@@ -45,35 +48,92 @@ def strain_maps(pattern: np.ndarray, found: StrainMap) -> Drawn:
 
 
 def draw_strain(pattern: np.ndarray, found: StrainMap) -> Figure:
-    """The mean pattern (ky, kx) with its lattice, and the four maps.
+    """The mean pattern (ky, kx) with its lattice, the four maps with mean and standard deviation
+    (as in Munshi 2022, Fig. 4), and what they rest on.
 
     A scan of one row becomes profiles with their errors.
     """
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.35))
+    figure = Figure(figsize=(17, 6.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 2.4))
     _draw_pattern(left.add_subplot(), pattern, found)
-    axes = right.subplots(2, 2).ravel()
-    factors = (100, 100, 100, 180 / np.pi)
-    for ax, title, factor, values, sigma in zip(
-        axes,
-        TITLES,
-        factors,
-        np.moveaxis(found.strain, -1, 0),
-        np.moveaxis(found.sigma, -1, 0),
-        strict=True,
-    ):
+    axes = right.subplots(2, 4)
+    maps = np.moveaxis(found.strain, -1, 0) * FACTORS[:, None, None]
+    errors = np.moveaxis(found.sigma, -1, 0) * FACTORS[:, None, None]
+    for ax, title, values, sigma in zip(axes[0], TITLES, maps, errors, strict=True):
+        _draw_map(ax, values, sigma, limits="symmetric")
+        known = values[np.isfinite(values)]
+        spread = f"\n{known.mean():+.2f} ± {known.std():.2f}" if len(known) else ""
+        ax.set_title(title + spread)
+    beside = (
+        ("dilation, %", maps[0] + maps[1], "symmetric"),
+        (r"error of $\varepsilon_{xx}$, %", errors[0], "positive"),
+        ("residual of the fit", np.where(found.measured, found.residual, np.nan), "positive"),
+        ("share of peaks in the lattice", found.indexed, "share"),
+    )
+    for ax, (title, values, limits) in zip(axes[1], beside, strict=True):
+        _draw_map(ax, values, None, limits)
         ax.set_title(title)
-        if 1 in values.shape:
-            x = np.arange(values.size)
-            ax.errorbar(x, factor * values.ravel(), factor * sigma.ravel(), fmt=".", ms=4, lw=0.8)
-            ax.axhline(0, color="0.7", lw=0.6, zorder=0)
-            ax.set_xlabel("position")
-            continue
-        limit = factor * max(np.nanpercentile(np.abs(values), 99), 1e-6)
-        shown = ax.imshow(factor * values, cmap=STRAIN_COLOURS, vmin=-limit, vmax=limit)
-        ax.set_facecolor("0.85")
-        right.colorbar(shown, ax=ax, shrink=0.85)
     return figure
+
+
+def _draw_map(ax: Axes, values: np.ndarray, sigma: np.ndarray | None, limits: str) -> None:
+    """A map (y, x) with its colours, or of one row a profile with its errors."""
+    if 1 in values.shape:
+        x = np.arange(values.size)
+        error = None if sigma is None else sigma.ravel()
+        ax.errorbar(x, values.ravel(), error, fmt=".", ms=4, lw=0.8)
+        if limits == "symmetric":
+            ax.axhline(0, color="0.7", lw=0.6, zorder=0)
+        ax.set_xlabel("position")
+        return
+    known = np.abs(values[np.isfinite(values)])
+    limit = max(float(np.percentile(known, 99)) if len(known) else 0, 1e-6)
+    low, high = {"symmetric": (-limit, limit), "positive": (0, limit), "share": (0, 1)}[limits]
+    colours = STRAIN_COLOURS if limits == "symmetric" else "viridis"
+    shown = ax.imshow(values, cmap=colours, vmin=low, vmax=high)
+    ax.set_facecolor("0.85")
+    ax.figure.colorbar(shown, ax=ax, shrink=0.75)
+
+
+@styled
+def strain_profile(
+    found: StrainMap, expected: np.ndarray | None, reference: Sequence[int] | None
+) -> Drawn:
+    """Mean strain along x over the rows of a scan with its error (Munshi 2022, Fig. 5i).
+
+    `expected` (n, 2): positions along x and the strain exx that composition lets expect there, with
+    respect to its mean in the `reference` region (x0, y0, x1, y1).
+    """
+    x = np.arange(found.strain.shape[1])
+    rows = found.measured.sum(axis=0)
+    columns: dict[str, np.ndarray] = {"scan_x": x, "rows": rows}
+    figure = Figure(figsize=(7.5, 3))
+    for ax, number, title in zip(figure.subplots(1, 2), (0, 1), TITLES[:2], strict=True):
+        name = COMPONENTS[number]
+        values = found.strain[..., number]
+        with warnings.catch_warnings():
+            # A column of positions without strain has none.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            mean = np.nanmean(values, axis=0)
+            # Of one row the position's own error.
+            spread = np.nanstd(values, axis=0, ddof=1) / np.sqrt(rows)
+        error = np.where(rows > 1, spread, np.nanmax(found.sigma[..., number], axis=0, initial=0))
+        columns |= {name: mean, f"error_{name}": error}
+        ax.errorbar(x, 100 * mean, 100 * error, fmt=".-", ms=3, lw=0.8, color=BLUE)
+        truth = np.zeros(len(x))
+        if number == 0 and expected is not None:
+            truth = np.interp(x, *expected.T)
+            if reference is not None:
+                truth = truth - truth[reference[0] : reference[2]].mean()
+            columns["expected_exx"] = truth
+        if number or expected is not None:
+            ax.plot(x, 100 * truth, "k-", lw=0.8, label="expected")
+            rms = 100 * float(np.sqrt(np.nanmean((mean - truth) ** 2)))
+            ax.set_title(f"RMS of the difference {rms:.2f} %", fontsize=8)
+            ax.legend(fontsize=7)
+        ax.set_ylabel(title)
+        ax.set_xlabel("position along x")
+    return figure, pd.DataFrame(columns)
 
 
 def _draw_pattern(ax: Axes, pattern: np.ndarray, found: StrainMap) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from scipy import ndimage
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from latticework.datasets.read import PictureError
 from latticework.inference.direct_beam import centre_of_symmetry
@@ -18,7 +18,7 @@ ANGLES = 180
 STEP = 0.5  # px along a radius
 CLEAR = 4.0  # radii of the direct beam: nearer to it, its tail is all that is seen
 BROAD = 7.0  # px: what changes more slowly along a radius is no ring
-LIKELY = 0.6  # correlation of the measured with the expected profile
+LIKELY = 0.75  # correlation of the measured with the expected profile
 SCALES = 400
 
 
@@ -75,9 +75,10 @@ def powder_rings(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
 def fit_rings(pattern: np.ndarray, atoms: Atoms) -> Rings:
     """Fit the rings of a powder whose crystal is known to a pattern (ky, kx).
 
-    The pixel, the centre and the ellipse are those with which the mean along ellipses is most like
-    the rings that are expected, each as wide as the direct beam: it is least smeared where the
-    ellipse is right. Raises PictureError where the rings are not those of the crystal.
+    The centre and the ellipse are those about which all directions see the same: the variance over
+    directions of what changes along a radius is least. The pixel is the one at which the mean over
+    directions is most like the rings that are expected, each as wide as the direct beam. Raises
+    PictureError where the rings are not those of the crystal.
     """
     counts = np.clip(np.nan_to_num(pattern), 0, None)
     # Where nothing was recorded, a logarithm would be all that decides.
@@ -89,40 +90,38 @@ def fit_rings(pattern: np.ndarray, atoms: Atoms) -> Rings:
     if len(radius) < 40:
         raise PictureError(f"rings: only {reach:.0f} px from the direct beam to the border")
 
-    def profile(place: np.ndarray) -> np.ndarray:
-        return _without_background(_profile(level, place[:2], place[2:4], radius))
+    def seen(place: np.ndarray) -> np.ndarray:
+        return _without_background(_polar(level, place[:2], place[2:], radius))
 
+    place = _least(lambda p: float(seen(p).var(axis=1).sum()), np.array([*start, 0.0, 0.0]))
+    profile = seen(place).mean(axis=1)
     lines, strength = powder_rings(atoms)
 
-    def alike(place: np.ndarray, sampling: float) -> float:
-        expected = _expected(lines, strength, radius, sampling, beam)
-        return float(np.corrcoef(profile(place), expected)[0, 1])
+    def alike(sampling: float) -> float:
+        return float(np.corrcoef(profile, _expected(lines, strength, radius, sampling, beam))[0, 1])
 
     # From the first ring at the border to ten rings between the beam and the border.
-    samplings = np.geomspace(
-        lines[0] / radius[-1], lines[min(9, len(lines) - 1)] / radius[0], SCALES
-    )
-    plain = np.array([*start, 0.0, 0.0])
-    best = samplings[int(np.nanargmax([alike(plain, s) for s in samplings]))]
-    together = _maximised(lambda p: alike(p[:4], best * np.exp(p[4])), np.array([*plain, 0.0]))
-    sampling = float(best * np.exp(together[4]))
-    likeness = alike(together[:4], sampling)
+    tenth = lines[min(9, len(lines) - 1)]
+    samplings = np.geomspace(lines[0] / radius[-1], tenth / radius[0], SCALES)
+    best = int(np.nanargmax([alike(s) for s in samplings]))
+    bounds = samplings[max(0, best - 1)], samplings[min(SCALES - 1, best + 1)]
+    sampling = float(minimize_scalar(lambda s: -alike(s), bounds=bounds, method="bounded").x)
+    likeness = alike(sampling)
     if not likeness > LIKELY:
         raise PictureError(
             f"rings: they are not those of {atoms.get_chemical_formula(mode='metal')} at any pixel "
             f"size (correlation {likeness:.2f})"
         )
-    size = float(np.hypot(*together[2:4]))
-    angle = 0.5 * float(np.arctan2(together[3], together[2]))
-    return Rings(
-        sampling, float(np.exp(2 * size)), angle, tuple(map(float, together[:2])), likeness
-    )
+    size = float(np.hypot(*place[2:]))
+    angle = 0.5 * float(np.arctan2(place[3], place[2]))
+    centre = (float(place[0]), float(place[1]))
+    return Rings(sampling, float(np.exp(2 * size)), angle, centre, likeness)
 
 
-def _profile(
+def _polar(
     level: np.ndarray, centre: np.ndarray, ellipse: np.ndarray, radius: np.ndarray
 ) -> np.ndarray:
-    """Mean along ellipses of a size (n,): `ellipse` is the logarithm of the stretch, 2 numbers."""
+    """A pattern along ellipses (radius, angle): `ellipse` is the logarithm of the stretch."""
     size = float(np.hypot(*ellipse))
     turn = 0.5 * float(np.arctan2(ellipse[1], ellipse[0]))
     theta = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
@@ -132,12 +131,12 @@ def _profile(
     y = np.sin(turn) * along + np.cos(turn) * across
     rows = centre[1] + radius[:, None] * y
     columns = centre[0] + radius[:, None] * x
-    return ndimage.map_coordinates(level, [rows, columns], order=1, mode="nearest").mean(axis=1)
+    return ndimage.map_coordinates(level, [rows, columns], order=1, mode="nearest")
 
 
 def _without_background(profile: np.ndarray) -> np.ndarray:
-    """A profile along a radius less what changes slowly."""
-    return profile - ndimage.gaussian_filter1d(profile, BROAD / STEP)
+    """A profile along a radius, the first axis, less what changes slowly."""
+    return profile - ndimage.gaussian_filter1d(profile, BROAD / STEP, axis=0)
 
 
 def _expected(
@@ -149,9 +148,9 @@ def _expected(
     return _without_background(rings @ np.sqrt(strength))
 
 
-def _maximised(score: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
-    """Where a score is largest, from a start: centre x and y (px), then numbers near zero."""
-    size = np.array([1.0] * 2 + [0.015] * (len(start) - 2))
+def _least(score: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
+    """Where a score is least, from a start: centre x and y (px), then numbers near zero."""
+    size = np.array([1.0, 1.0, 0.015, 0.015])
     simplex = np.vstack([start, start + np.diag(size)])
-    options = {"initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-7, "maxiter": 600}
-    return minimize(lambda p: -score(p), start, method="Nelder-Mead", options=options).x
+    options = {"initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-9, "maxiter": 400}
+    return minimize(score, start, method="Nelder-Mead", options=options).x

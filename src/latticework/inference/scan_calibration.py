@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 
 from latticework.datasets.fetch import fetch
@@ -181,10 +182,23 @@ def calibrate(
     attributes = attributes_of(
         dataset, names=[path.name], sources=[found.source], warnings=[list(found.warnings)]
     ) | {"scan": list(patterns.scan), "shape": list(patterns.shape)}
-    return {
+    more = {}
+    if dataset.composition is not None:
+        listed = next(iter(fetch(dataset.composition, None, folder / "composition").values()))
+        more["composition"] = Array(composition(listed), "position, share", ("point", "column"))
+    return more | {
         "probe": Array(found.probe.astype(np.float32), "counts", ("ky", "kx")),
         "reciprocal_sampling": Array(np.float64(found.sampling), "1/Å", ()),
     }, attributes
+
+
+def composition(path: Path) -> np.ndarray:
+    """Positions along x and shares (n, 2) of a table. Raises PictureError for one without them."""
+    try:
+        table = pd.read_csv(path)[["x", "share"]].to_numpy(float)
+    except (OSError, KeyError, ValueError) as error:
+        raise PictureError(f"{path}: expected a table with the columns x and share") from error
+    return table[np.argsort(table[:, 0])]
 
 
 def scan_file(dataset: Dataset, folder: Path) -> Path:
