@@ -16,6 +16,7 @@ from latticework.analysis.diffraction.lattice import find_lattice, fit_lattice
 from latticework.analysis.diffraction.scan_peaks import Reader
 from latticework.analysis.diffraction.strain_map import (
     BLANK,
+    DIRECT_BEAM,
     FEW,
     MEASURED,
     NOT_FINITE,
@@ -35,6 +36,7 @@ AVERAGED = 64  # patterns, evenly over the scan, whose mean shows the lattice
 VAGUE = 0.01  # relative: a lattice that is not known better says nothing of strain
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0
+DIFFRACTED = 3e-3  # share beyond the direct beam, at least, over the vacuum probe's own
 OTHER_RADIUS = 0.15  # relative: a probe of another camera length
 # Of the scan's median: a residual above is not of this crystal.
 WORST = 4.0
@@ -99,6 +101,13 @@ def network_peaks(patterns: np.ndarray, reader: Reader) -> list[tuple[np.ndarray
     return [(places[c], weights[c]) for c in chosen]
 
 
+def diffracted(pattern: np.ndarray, beam: np.ndarray, radius: float) -> float:
+    """Share of a pattern's intensity beyond its direct beam, a place (x, y) and a radius in px."""
+    y, x = np.indices(pattern.shape)
+    inside = np.hypot(x - beam[0], y - beam[1]) <= 1.3 * radius + 1.5
+    return 1 - float(pattern[inside].sum() / pattern.sum())
+
+
 def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Numbers, patterns (n, ky, kx) float32 and what is wrong with them, as `faults`.
 
@@ -106,12 +115,17 @@ def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndar
     """
     start = 0
     for places, block in patterns.blocks(size):
-        read = block.astype(np.float32)
-        reason = faults(read)
-        for number in np.flatnonzero(reason == MEASURED):
-            read[number][hot_pixels(np.nan_to_num(read[number]))] = np.nan
-        yield slice(start, start + len(places)), read, reason
+        read = without_hot_pixels(block)
+        yield slice(start, start + len(places)), read, faults(read)
         start += len(places)
+
+
+def without_hot_pixels(patterns: np.ndarray) -> np.ndarray:
+    """Patterns (n, ky, kx) as float32, their hot pixels NaN."""
+    read = patterns.astype(np.float32)
+    for pattern in read:
+        pattern[hot_pixels(np.nan_to_num(pattern))] = np.nan
+    return read
 
 
 def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
@@ -123,7 +137,7 @@ def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
     chosen = np.unique(np.linspace(0, len(places) - 1, count).round().astype(int))
     total, used = np.zeros(patterns.shape), 0
     for number in chosen:
-        pattern = np.asarray(patterns.data[places[number]])[None].astype(np.float32)
+        pattern = without_hot_pixels(np.asarray(patterns.data[places[number]])[None])
         if faults(pattern)[0] == MEASURED:
             whole, _ = repaired(pattern[0])
             total += whole / whole.sum()
@@ -249,13 +263,18 @@ def _measure(
     good = np.flatnonzero(reason == MEASURED)
     numbers = np.arange(part.start, part.stop)
     fits = []
+    beam, radius = disk(reader.probe)
+    vacuum = diffracted(reader.probe, np.array(beam), radius)
+    overlap = len(disks.overlapping(torch.from_numpy(base), radius)) > 0
     whole = np.array([repaired(pattern)[0] for pattern in read[good]])
-    for number, (places, weights) in zip(
-        good, network_peaks(whole, reader) if len(good) else (), strict=True
-    ):
+    found_peaks = network_peaks(whole, reader) if len(good) else ()
+    for number, pattern, (places, weights) in zip(good, whole, found_peaks, strict=True):
         fit = fit_lattice(places, weights, base) if len(places) else None
         if fit is None:
             reason[number] = FEW
+            continue
+        if diffracted(pattern, fit.lattice[0], radius) < vacuum + DIFFRACTED:
+            reason[number] = DIRECT_BEAM
             continue
         fits.append((number, fit))
         at = numbers[number]
@@ -265,7 +284,7 @@ def _measure(
     if options.refine and fits:
         chosen = np.array([number for number, _ in fits])
         start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
-        if len(disks.overlapping(torch.from_numpy(base), probe.radius)):
+        if overlap:
             # Of disks that overlap a network says less than the mean pattern does.
             start[:] = torch.from_numpy(base)
         patterns = torch.from_numpy(read[chosen])

@@ -21,8 +21,11 @@ REASONS = (
     "disks do not settle",
     "disks do not fit",
     "lattice not known to a per cent",
+    "no more than the direct beam",
 )
-MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE = range(len(REASONS))
+MEASURED, BLANK, NOT_FINITE, SATURATED, FEW, UNSETTLED, UNFIT, UNSURE, DIRECT_BEAM = range(
+    len(REASONS)
+)
 
 
 @dataclass(frozen=True)
