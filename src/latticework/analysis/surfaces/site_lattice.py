@@ -41,6 +41,11 @@ class SiteLattice:
         """Distance of neighbours."""
         return float(np.linalg.norm(self.vectors, axis=1).mean())
 
+    @property
+    def hexagonal(self) -> bool:
+        """Whether a site has six neighbours, and not four."""
+        return len(steps_of(self.vectors)) > 4
+
     def single(self, group: int) -> np.ndarray:
         """Numbers of the sites of a group, one for each place of the lattice."""
         own = np.flatnonzero(self.group == group)
