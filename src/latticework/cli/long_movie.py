@@ -86,7 +86,7 @@ def draw(arguments: argparse.Namespace, found: "Prediction") -> None:
 
     if arguments.overlay:
         first = found.atoms[found.atoms["frame"] == 0]
-        save_overlay(arguments.overlay, found.frames[0], first)
+        save_overlay(arguments.overlay, found.shown, first)
         print(f"atoms on the first frame: {arguments.overlay}")
     if arguments.mask:
         masked = save_mask(arguments.mask, found.frames[0], found.mask)

@@ -6,9 +6,9 @@ import sys
 import traceback
 import warnings
 
-from latticework.cli import defects, inspect, lattice, peaks, predict, strain, verify
+from latticework.cli import defects, inspect, lattice, order, peaks, predict, strain, verify
 
-COMMANDS = (inspect, predict, defects, lattice, peaks, strain, verify)
+COMMANDS = (inspect, predict, defects, lattice, order, peaks, strain, verify)
 # Exit codes: of input that cannot be used, and of an interruption, as shells have it.
 UNUSABLE, INTERRUPTED = 2, 130
 # Shows tracebacks, as the option --debug does.

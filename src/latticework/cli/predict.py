@@ -266,7 +266,7 @@ def run(arguments: argparse.Namespace) -> int:
         from latticework.figures.overlay import save_overlay
 
         first = found.atoms[found.atoms["frame"] == 0]
-        save_overlay(arguments.overlay, found.frames[0], first)
+        save_overlay(arguments.overlay, found.shown, first)
         print(f"atoms on the image: {arguments.overlay}")
     if arguments.report:
         from latticework.analysis.atoms.summary import summary

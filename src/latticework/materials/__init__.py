@@ -149,6 +149,21 @@ class Defects(Facts):
     )
 
 
+class Order(Facts):
+    """What order the sites of a surface may have: see `analysis.surfaces.ordered`."""
+
+    vectors: list[tuple[float, float]] = Field(
+        [],
+        description="Ordering vectors of one state, in units of the reciprocal lattice of "
+        "neighbouring sites (a and b at 90° or 120°).",
+    )
+    bright: str | None = Field(None, description="Class of the sites that the state makes bright.")
+    dark: str | None = Field(None, description="Class of those that it makes dark.")
+    orientations: bool = Field(
+        False, description="Whether the classes are orientations, which form domains."
+    )
+
+
 class Material(Facts):
     """Facts about the specimen of a study."""
 
@@ -170,6 +185,7 @@ class Material(Facts):
     )
     bonds: Bonds | None = None
     defects: Defects | None = None
+    order: Order | None = None
     reflections: Reflections
     groups: list[Group] = [Group(name="all", title="atoms")]
     reference: Reference | None = None
@@ -189,6 +205,10 @@ class Material(Facts):
                 f"the last group, {self.groups[-1].name}, must have no rule: it takes all atoms "
                 "that are left"
             )
+        if self.order is not None:
+            named = {self.order.bright, self.order.dark} - {None}
+            if unknown := sorted(named - set(self.classes)):
+                raise ValueError(f"order: {unknown} are no classes of {list(self.classes)}")
         if self.defects is not None:
             named = {*self.defects.dopants, *self.defects.sites, *self.defects.missing}
             if self.bonds is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from latticework import materials
@@ -20,6 +21,7 @@ from latticework.analysis.atoms.two_brightnesses import by_brightness
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.not_specimen import wide
+from latticework.imaging.levelling import level
 from latticework.inference import familiarity
 from latticework.inference.class_maps import predict_fields, working_sampling
 from latticework.inference.resampling import check_pixels
@@ -70,6 +72,15 @@ class Prediction:
     def fields(self) -> np.ndarray:
         """The image of each field (n, ny, nx): of a focal series the first."""
         return self.frames[:: self.card["network"]["frames"]]
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The first image (ny, nx) as one looks at it: a scan that the network reads levelled is
+        levelled."""
+        first = self.frames[0]
+        if not self.card.get("imaging", {}).get("levelling"):
+            return first
+        return level(torch.from_numpy(np.array(first, dtype=np.float32))).numpy()
 
 
 def check_region(region: Sequence[int], shape: tuple[int, int]) -> None:

@@ -6,8 +6,11 @@ slowly, its phase by 2π for a displacement of one period.
 
 import numpy as np
 from scipy import ndimage
+from scipy.optimize import minimize_scalar
+from scipy.spatial import cKDTree
 
 REACH = 3.0  # standard deviations of a neighbourhood that are summed
+LONGEST = 50.0  # of the longest distance: a correlation length that cannot be told from infinity
 
 
 def demodulate(image: np.ndarray, frequency: np.ndarray, width: float) -> np.ndarray:
@@ -61,12 +64,12 @@ def correlation_length(
     """Length ξ over which values at sites agree, and the correlation against distance.
 
     C(r) = mean of v_i·v_j over pairs of sites at a distance r, over the mean of v². ξ is from the
-    fit of C = c·exp(−r/ξ) to all distances between the nearest and where C has fallen to a tenth.
+    fit of C = c·exp(−r/ξ) by least squares, a distance counting as much as it has pairs.
 
     Parameters
     ----------
     positions, values
-        (n, 2), and (n,), real or complex, such as ±1 for domains of two kinds.
+        (n, 2), and (n,) or (n, m), real or complex, such as ±1 for domains of two kinds.
     longest
         Largest distance, in the unit of the positions.
 
@@ -75,21 +78,28 @@ def correlation_length(
     float, (bins,), (bins,)
         ξ, infinite where C does not fall; the distances and C, NaN where no pairs are.
     """
-    from scipy.spatial import cKDTree
-
     pairs = cKDTree(positions).query_pairs(longest, output_type="ndarray")
     distance = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
-    product = (values[pairs[:, 0]] * np.conj(values[pairs[:, 1]])).real
+    values = values.reshape(len(positions), -1)
+    product = (values[pairs[:, 0]] * np.conj(values[pairs[:, 1]])).real.sum(axis=1)
+    square = float((np.abs(values) ** 2).sum(axis=1).mean())
     edges = np.linspace(0, longest, bins + 1)
     number = np.clip(np.digitize(distance, edges) - 1, 0, bins - 1)
     count = np.bincount(number, minlength=bins)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.bincount(number, product, bins) / count / np.mean(np.abs(values) ** 2)
+        correlation = np.bincount(number, product, bins) / count / square
         middle = np.bincount(number, distance, bins) / count
     known = np.flatnonzero(count > 0)
-    low = [i for i in known if correlation[i] < 0.1]
-    used = known[known < low[0]] if low else known
-    if len(used) < 2:
-        return float(middle[known[0]]) if len(known) else float("nan"), middle, correlation
-    slope = np.polyfit(middle[used], np.log(correlation[used]), 1, w=np.sqrt(count[used]))[0]
-    return (-1 / slope if slope < 0 else float("inf")), middle, correlation
+    if len(known) < 2:
+        return float("nan"), middle, correlation
+    r, c, weight = middle[known], correlation[known], count[known]
+
+    def misfit(logarithm: float) -> float:
+        shape = np.exp(-r * np.exp(-logarithm))
+        size = (weight * shape * c).sum() / (weight * shape**2).sum()
+        return float((weight * (c - size * shape) ** 2).sum())
+
+    # Shorter than the nearest sites' distance, or much longer than the image, cannot be told.
+    limits = np.log(0.2 * r[0]), np.log(LONGEST * longest)
+    found = minimize_scalar(misfit, bounds=limits, method="bounded").x
+    return (float("inf") if found > limits[1] - 0.1 else float(np.exp(found))), middle, correlation

@@ -3,9 +3,14 @@ neighbours are (as for bowls on gold in Ziatdinov et al. 2017)."""
 
 import numpy as np
 from scipy.spatial import Delaunay
+from scipy.special import softmax
 
 SWEEPS = 40
 PRIOR = 1.0  # of a count of pairs, so that what was never seen is not impossible
+# Of domains: log-weight of neighbours in one; what share of its sites is expected to look like it,
+# and how many sites that expectation weighs.
+COUPLING, LOYAL, WEIGHT, ROUNDS = 0.9, 0.8, 10.0, 10
+LEAST = 0.003  # probability: nothing that a network says is certain
 LONGEST = 1.45  # of the median edge: a triangle across a hole has longer ones
 
 
@@ -51,15 +56,38 @@ def most_probable(
     neighbours = np.zeros((len(evidence),) * 2)
     neighbours[pairs[:, 0], pairs[:, 1]] = neighbours[pairs[:, 1], pairs[:, 0]] = 1
 
-    def normalised(field: np.ndarray) -> np.ndarray:
-        weights = np.exp(field - field.max(axis=1, keepdims=True))
-        return weights / weights.sum(axis=1, keepdims=True)
-
-    belief = normalised(evidence)
+    belief = softmax(evidence, axis=1)
     for _ in range(SWEEPS):
         # Half of the step: sites that change together would swing between two answers.
-        belief = 0.5 * belief + 0.5 * normalised(evidence + neighbours @ belief @ potential)
+        belief = 0.5 * belief + 0.5 * softmax(evidence + neighbours @ belief @ potential, axis=1)
     return belief.argmax(axis=1), belief
+
+
+def marginals(evidence: np.ndarray, pairs: np.ndarray, coupling: float) -> np.ndarray:
+    """Probabilities (n, kinds) of labels in a Potts model, by belief propagation.
+
+    Neighbours have the same label with a weight of exp(coupling). Where many neighbours agree,
+    mean field is too sure of them; here what a neighbour says leaves out what it was told by the
+    site itself (Pearl's sum-product rule, exact on a tree).
+
+    Parameters
+    ----------
+    evidence, pairs
+        As for `most_probable`.
+    """
+    source, target = np.concatenate([pairs, pairs[:, ::-1]]).T
+    back = (np.arange(len(source)) + len(pairs)) % max(len(source), 1)
+    message = np.zeros((len(source), evidence.shape[1]))
+
+    def field() -> np.ndarray:
+        total = np.array(evidence, dtype=float)
+        np.add.at(total, target, message)
+        return total
+
+    for _ in range(SWEEPS):
+        rest = softmax(field()[source] - message[back], axis=1)
+        message = 0.5 * message + 0.5 * np.log1p(np.expm1(coupling) * rest)
+    return softmax(field(), axis=1)
 
 
 def labelled(
@@ -73,19 +101,27 @@ def labelled(
     return labels, belief
 
 
-def domains(
-    belief: np.ndarray, pairs: np.ndarray, mixing: float = 0.2, coupling: float = 1.2
-) -> np.ndarray:
+def domains(belief: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """The domain (n,) that each site lies in: the orientation of those around it.
 
-    A site has its domain's orientation but for the share `mixing`, and neighbours belong to one
-    domain with the weight exp(coupling) (a Potts model).
+    Neighbours belong to one domain more often than not (a Potts model). A site of a domain looks
+    like its orientation, or like another one since it is odd, or was taken for another one: how
+    often, is learned from the image for each orientation (expectation–maximisation).
 
     Parameters
     ----------
     belief
-        (n, kinds), probabilities of orientations.
+        (n, kinds), probabilities of what each site looks like.
     """
     kinds = belief.shape[1]
-    seen = np.log((1 - mixing) * belief + mixing / kinds)
-    return most_probable(seen, pairs, coupling * np.eye(kinds))[0]
+    seen = np.clip(belief, LEAST, 1)
+    expected = np.full((kinds, kinds), (1 - LOYAL) / max(kinds - 1, 1))
+    np.fill_diagonal(expected, LOYAL)
+    looks = expected
+    for _ in range(ROUNDS):
+        likelihood = seen @ looks.T
+        domain = marginals(np.log(likelihood), pairs, COUPLING)
+        share = domain[:, :, None] * looks * seen[:, None, :] / likelihood[:, :, None]
+        counts = share.sum(axis=0) + WEIGHT * expected
+        looks = counts / counts.sum(axis=1, keepdims=True)
+    return domain.argmax(axis=1)

@@ -152,7 +152,7 @@ def read_sites(
         choose_sampling(None, read.sampling, pixel_size) if known else (float("nan"), "unknown", [])
     )
     warnings += read.warnings
-    tables, notes, scale = [], list(read.notes), None
+    tables, notes, scale, frames = [], list(read.notes), None, []
     numbers = tqdm(range(len(read.images)), "images", unit="image", disable=not progress)
     for number in numbers:
         found = find_sites(
@@ -168,11 +168,13 @@ def read_sites(
         where = f"frame {number}: " if len(read.images) > 1 else ""
         notes += [where + line for line in said(found, sampling if known else None)]
         warnings += [where + line for line in (*found.reading.warnings, *found.doubts)]
+        levelled = scale is not None and scale.levelled
+        frames.append(images_of(read.images[number][0])[levelled])
         tables.append(in_angstrom(found, sampling if known else None))
     shape = read.images.shape[-2:]
     return Prediction(
         pd.concat(tables, ignore_index=True),
-        read.images.reshape(-1, *shape),
+        np.stack(frames),
         sampling,
         source,
         warnings,
