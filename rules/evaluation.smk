@@ -80,6 +80,7 @@ use rule _evaluation as count with:
         errors="<results>/evaluation/{study}/errors.csv",
         confusion="<results>/evaluation/{study}/confusion.csv",
         reliability="<results>/evaluation/{study}/reliability.csv",
+        calibration="<results>/evaluation/{study}/calibration.csv",
     pathvars:
         step="count",
     resources:

@@ -7,6 +7,7 @@ from typing import Any
 from latticework import shards
 from latticework.evaluation.counting import (
     calibration_error,
+    calibration_errors,
     confusion,
     count_held_out,
     error_rates,
@@ -24,20 +25,24 @@ def main(
     errors: Path,
     confusions: Path,
     reliabilities: Path,
+    calibrations: Path,
     *,
     evaluation: Mapping[str, Any],
     inference: Mapping[str, Any],
     seed: int,
 ) -> None:
-    """Count held-out columns with a network, and write four tables of how well it does."""
+    """Count held-out columns with a network, and write five tables of how well it does."""
     held_out = load_held_out(weights, structures, simulations, evaluation, inference)
-    counted = count_held_out(held_out, seed)
+    counted, uncalibrated = count_held_out(held_out, seed)
     stated = reliability(counted)
+    calibrated = calibration_errors(counted, uncalibrated)
     print("expected calibration error:\n" + calibration_error(stated).to_string())
+    print("of the likeliest count:\n" + calibrated.to_string(index=False))
     shards.write_csv(counts, counted)
     shards.write_csv(errors, error_rates(counted))
     shards.write_csv(confusions, confusion(counted))
     shards.write_csv(reliabilities, stated)
+    shards.write_csv(calibrations, calibrated)
 
 
 if __name__ == "__main__":
@@ -50,6 +55,7 @@ if __name__ == "__main__":
         Path(snakemake.output.errors),
         Path(snakemake.output.confusion),
         Path(snakemake.output.reliability),
+        Path(snakemake.output.calibration),
         evaluation=snakemake.params.evaluation,
         inference=snakemake.params.inference,
         seed=snakemake.params.seed,

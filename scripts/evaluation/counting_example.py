@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from latticework import shards
+from latticework.analysis.atoms.class_shares import calibration_of
 from latticework.analysis.atoms.localisation import segment
 from latticework.config.micrographs import Imaging
 from latticework.evaluation.counting import counted_columns
@@ -34,6 +35,7 @@ def main(
     The largest particle on its zone axis, as in the paper; any, where none is.
     """
     held_out = load_held_out(weights, structures, simulations, evaluation, inference)
+    calibration = calibration_of(held_out.card)
     settings, reading, known = held_out.settings, held_out.inference, held_out.structures
     aligned = [n for n, a in enumerate(known) if a.info["tilt_degrees"] == 0]
     chosen = max(aligned or range(len(known)), key=lambda n: len(known[n]))
@@ -51,7 +53,9 @@ def main(
         images.append(image)
         maps.append(probabilities)
         segments.append(segment(probabilities[0], reading.epsilon))
-        tables.append(counted_columns(probabilities, sampling, known[chosen], settings, reading))
+        tables.append(
+            counted_columns(probabilities, sampling, known[chosen], settings, reading, calibration)
+        )
     names = list(tables[0])
     arrays = {
         "dose": shards.Array(np.array(shown), "e/Å²", ("dose",)),

@@ -11,6 +11,7 @@ from latticework.config.evaluation_atoms import Evaluation
 from latticework.config.inference import Images
 from latticework.evaluation.counting import (
     calibration_error,
+    calibration_errors,
     confusion,
     counted_columns,
     error_rates,
@@ -181,3 +182,13 @@ def test_particles_of_the_bound_are_half_aligned_and_half_tilted(particle):
         atoms.info["tilt_degrees"] = tilt
     chosen = chosen_particles(structures, 4)
     assert [atoms.info["tilt_degrees"] for atoms in chosen] == [0, 0, 1.0, 2.0]
+
+
+def test_calibration_errors_stand_beside_those_without():
+    stated = table([1, 1, 2, 2], [1, 1, 2, 0], p_1=[0.9, 0.9, 0.1, 0], p_2=[0.1, 0.1, 0.9, 0])
+    modest = table([1, 1, 2, 2], [1, 1, 2, 0], p_1=[0.6, 0.6, 0.4, 0], p_2=[0.4, 0.4, 0.6, 0])
+    row = calibration_errors(stated, modest).iloc[0]
+    assert row["columns"] == 3
+    assert row["error"] == pytest.approx(0.1)
+    assert row["error_uncalibrated"] == pytest.approx(0.4)
+    assert row["exact"] == row["exact_uncalibrated"] == 1

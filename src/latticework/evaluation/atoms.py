@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from latticework.analysis.atoms.class_shares import calibration_of
 from latticework.analysis.atoms.localisation import localise
 from latticework.analysis.atoms.regions import outside_margin
 from latticework.evaluation import Evaluated
@@ -91,6 +92,7 @@ def score_structure(
         reading.probabilities,
         epsilon=held_out.inference.epsilon,
         threshold=held_out.inference.threshold,
+        calibration=calibration_of(held_out.card),
     )
     yield from class_scores(
         found[["x_px", "y_px"]].to_numpy() * reading.sampling,

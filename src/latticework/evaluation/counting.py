@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from latticework.analysis.atoms.class_shares import Calibration, calibration_of
 from latticework.analysis.atoms.localisation import localise
 from latticework.config.evaluation_atoms import Evaluation
 from latticework.config.inference import Images
@@ -26,6 +27,7 @@ def counted_columns(
     atoms: Atoms,
     settings: Evaluation,
     inference: Images,
+    calibration: Calibration | None = None,
 ) -> pd.DataFrame:
     """Every true column of a structure beside what was read of it in class maps.
 
@@ -39,6 +41,8 @@ def counted_columns(
         Their `radius` is the largest distance of a found column, Å.
     inference
         With `epsilon` and `threshold` of `localise`.
+    calibration
+        Of the probabilities of counts, as for `localise`.
 
     Returns
     -------
@@ -47,8 +51,13 @@ def counted_columns(
     """
     truth = targets(atoms)
     columns = in_field(truth.positions[:, :2], atoms)
-    found = localise(probabilities, epsilon=inference.epsilon, threshold=inference.threshold)
-    shares = found[[name for name in found if name.startswith("p_")]]
+    found = localise(
+        probabilities,
+        epsilon=inference.epsilon,
+        threshold=inference.threshold,
+        calibration=calibration,
+    )
+    shares = found[share_names(found)]
     i_found, i_truth, _ = match(
         found[["x_px", "y_px"]].to_numpy() * sampling, columns, settings.radius
     )
@@ -67,35 +76,45 @@ def counted_columns(
     )
 
 
+def share_names(table: pd.DataFrame) -> list[str]:
+    """Names of the columns p_1 … p_K of a table, in this order."""
+    return sorted((n for n in table if n.startswith("p_")), key=lambda n: int(n[2:]))
+
+
 def tilt_group(degrees: float) -> str:
     """The group of a particle by its tilt off the zone axis."""
     return "aligned" if degrees == 0 else "tilted"
 
 
-def count_held_out(held_out: HeldOut, seed: int) -> pd.DataFrame:
-    """`counted_columns` of held-out structures at every dose and defocus.
+def count_held_out(held_out: HeldOut, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`counted_columns` of held-out structures at every dose and defocus, calibrated or not.
 
-    Also structure, tilt_degrees, and group: "aligned" exactly on the zone axis, or "tilted".
-    Raises ValueError for a network whose classes are not named 1, 2, …
+    The first table is with the calibration on the network's card, the second without; they are the
+    same where it has none. Also structure, tilt_degrees, and group: "aligned" exactly on the zone
+    axis, or "tilted". Raises ValueError for a network whose classes are not named 1, 2, …
     """
     if held_out.classes != [str(k) for k in range(1, len(held_out.classes) + 1)]:
         raise ValueError(f"the classes {held_out.classes} are no numbers of atoms 1, 2, …")
     settings, inference = held_out.settings, held_out.inference
-    tables = []
+    tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
     for reading in held_out_maps(held_out, seed):
         atoms = held_out.structures[reading.structure]
-        table = counted_columns(reading.probabilities, reading.sampling, atoms, settings, inference)
         tilt = float(atoms.info["tilt_degrees"])
-        tables.append(
-            table.assign(
-                dose=reading.dose,
-                defocus=reading.defocus,
-                structure=reading.structure,
-                tilt_degrees=tilt,
-                group=tilt_group(tilt),
+        for one, calibration in zip(tables, (calibration_of(held_out.card), None), strict=True):
+            counted = counted_columns(
+                reading.probabilities, reading.sampling, atoms, settings, inference, calibration
             )
-        )
-    return pd.concat(tables, ignore_index=True)
+            one.append(
+                counted.assign(
+                    dose=reading.dose,
+                    defocus=reading.defocus,
+                    structure=reading.structure,
+                    tilt_degrees=tilt,
+                    group=tilt_group(tilt),
+                )
+            )
+    calibrated, bare = (pd.concat(one, ignore_index=True) for one in tables)
+    return calibrated, bare
 
 
 def error_rates(counts: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +150,7 @@ def reliability(counts: pd.DataFrame) -> pd.DataFrame:
     probability p". Columns: group, low, high (of p), stated (its mean), observed (fraction that
     is true), statements, sigma (binomial standard deviation of `observed`).
     """
-    names = sorted((n for n in counts if n.startswith("p_")), key=lambda n: int(n[2:]))
+    names = share_names(counts)
     found = counts[counts["counted"] != MISSED]
     stated = found[names].to_numpy().ravel()
     true = (found["truth"].to_numpy()[:, None] == np.arange(1, len(names) + 1)).ravel()
@@ -158,3 +177,36 @@ def calibration_error(table: pd.DataFrame) -> pd.Series:
     gap = (table["stated"] - table["observed"]).abs() * table["statements"]
     by_group = table["group"]
     return gap.groupby(by_group).sum() / table["statements"].groupby(by_group).sum()
+
+
+def top_label_error(shares: np.ndarray, truth: np.ndarray) -> float:
+    """Calibration error of the likeliest class: mean |stated − observed| over bins of `stated`.
+
+    `shares` (n, classes), `truth` (n,) from 0 on. Guo et al. 2017, eq. 3, in ten bins.
+    """
+    stated, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    bins = np.minimum((stated * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    gaps = np.bincount(bins, stated - right, RELIABILITY_BINS)
+    return float(np.abs(gaps).sum() / max(len(truth), 1))
+
+
+def calibration_errors(counts: pd.DataFrame, uncalibrated: pd.DataFrame) -> pd.DataFrame:
+    """`top_label_error` and exact counts of the found columns, by dose and group.
+
+    Columns: dose, group, columns (found), error, error_uncalibrated, exact, exact_uncalibrated.
+    """
+    parts = []
+    for table, ending in ((counts, ""), (uncalibrated, "_uncalibrated")):
+        rows = []
+        for keys, part in table[table["counted"] != MISSED].groupby(CONDITIONS):
+            shares, truth = part[share_names(part)].to_numpy(), part["truth"].to_numpy() - 1
+            rows.append(
+                dict(zip(CONDITIONS, keys, strict=True))
+                | {
+                    "columns": len(part),
+                    f"error{ending}": top_label_error(shares, truth),
+                    f"exact{ending}": float((shares.argmax(axis=1) == truth).mean()),
+                }
+            )
+        parts.append(pd.DataFrame(rows))
+    return parts[0].merge(parts[1], on=[*CONDITIONS, "columns"])

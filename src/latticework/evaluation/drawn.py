@@ -15,6 +15,7 @@ import torch
 from ase import Atoms
 from tqdm import tqdm
 
+from latticework.analysis.atoms.class_shares import calibration_of
 from latticework.analysis.atoms.localisation import localise
 from latticework.analysis.atoms.regions import outside_margin
 from latticework.config.micrographs import Imaging
@@ -106,6 +107,7 @@ def drawn_rows(
             probabilities,
             epsilon=held_out.inference.epsilon,
             threshold=held_out.inference.threshold,
+            calibration=calibration_of(held_out.card),
         )
         places = found[["x_px", "y_px"]].to_numpy() * working
         groups = atom_groups(atoms, material, held_out.classes)

@@ -44,6 +44,19 @@ def save(
         save_file(tensors, temporary, metadata={"card": json.dumps(signed, sort_keys=True)})
 
 
+def extend_card(path: str | Path, more: Mapping[str, Any]) -> None:
+    """Add to the card of a weights file, or replace in it; the tensors stay as they are.
+
+    Raises WeightsError as `load`.
+    """
+    load(path)
+    with safe_open(path, framework="pt") as file:
+        card = json.loads(file.metadata()["card"]) | dict(more)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata={"card": json.dumps(card, sort_keys=True)})
+
+
 def checksum(tensors: Mapping[str, torch.Tensor]) -> str:
     """sha256 of tensors' names, types, shapes and bytes, in the order of their names."""
     digest = hashlib.sha256()

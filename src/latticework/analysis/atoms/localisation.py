@@ -8,6 +8,7 @@ from scipy import ndimage
 from skimage.morphology import local_minima
 from skimage.segmentation import watershed
 
+from latticework.analysis.atoms.class_shares import Calibration
 from latticework.structures.thinning import hard_core
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
@@ -25,6 +26,7 @@ def localise(
     threshold: float,
     refine: Refinement = "gaussian_fit",
     sigma_px: float | None = None,
+    calibration: Calibration | None = None,
 ) -> pd.DataFrame:
     """Atoms, their classes and sub-pixel positions from class maps (Madsen 2018, §2.5).
 
@@ -58,6 +60,8 @@ def localise(
         How positions are computed.
     sigma_px
         Width of the atoms in the map (px) for the fit; estimated from the map if not given.
+    calibration
+        Of the classes' probabilities, which the class follows: see `class_shares`.
 
     Returns
     -------
@@ -91,6 +95,8 @@ def localise(
         [np.bincount(owner, p.ravel()[inside], count)[kept] for p in probabilities[1:]], axis=1
     )
     shares = sums / sums.sum(axis=1, keepdims=True)
+    if calibration is not None:
+        shares = calibration(shares)
 
     if refine == "gaussian_fit" and len(kept):
         if sigma_px is None:

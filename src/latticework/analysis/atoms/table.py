@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from latticework.analysis.atoms.class_shares import calibration_of
 from latticework.analysis.atoms.localisation import localise
 from latticework.inference.resampling import to_source_px
 from latticework.materials import Material
@@ -52,7 +53,8 @@ def atoms_table(
     sampling
         Pixel of the image, Å.
     card
-        Of the network: its `classes` and the width of its labels.
+        Of the network: its `classes`, the width of its labels, and how its classes'
+        probabilities are calibrated, where they are.
     epsilon, threshold
         As for `localise`.
     frame
@@ -64,7 +66,10 @@ def atoms_table(
         x_angstrom, y_angstrom (pixel 0 is centred at 0), x_px, y_px (of the source image),
         probability, class (its name), p_<class>…, sigma_angstrom, frame.
     """
-    table = named(localise(probabilities, epsilon=epsilon, threshold=threshold), card["classes"])
+    found = localise(
+        probabilities, epsilon=epsilon, threshold=threshold, calibration=calibration_of(card)
+    )
+    table = named(found, card["classes"])
     positions = table[["x_px", "y_px"]].to_numpy()
     source = to_source_px(positions, sampling, map_sampling)
     label_sigma = card["imaging"]["label_sigma"]
