@@ -34,7 +34,7 @@ from latticework.limits.positions import neighbourhood
 from latticework.materials import Material
 from latticework.seeds import stream, torch_seed
 from latticework.simulation.stem import image_of
-from latticework.structures import displacements, specimen
+from latticework.structures import displacement_of, specimen
 from latticework.structures.references import reference_crystal
 
 KEYS = ["microscope", "dose", "defocus", "class"]
@@ -172,7 +172,7 @@ def judged(case: Case, held_out: HeldOut, material: Material) -> tuple[pd.DataFr
     i_found, i_truth, _ = match(found, truth, settings.radius)
     counted = ~outside_margin(truth, box, settings.border)[i_truth]
     i_found, i_truth = i_found[counted], i_truth[counted]
-    moved = displacements(case.structure)
+    moved = displacement_of(case.structure)
     refined = refinement_of(card)(case.image, table, case.sampling, card, material).atoms
     columns = {
         "displaced": np.full(truth.shape, np.nan)[i_truth] if moved is None else moved[i_truth],
