@@ -99,7 +99,7 @@ def main() -> None:
         step = box / len(mean)
         for dose in given.doses:
             for picture in range(given.pictures):
-                noise = stream(SEED, f"anomalies/noise {dose:g}/{number}", picture)
+                noise = stream(SEED, f"anomalies/noise {dose:g}", number, picture)
                 counts = noise.poisson(mean * microscope.electrons(dose, box)).astype(np.float32)
                 maps, pixel = predict(
                     network, card, counts[None], step, tile=512, overlap=64, symmetries=1,

@@ -193,8 +193,8 @@ def cross_domain(table: pd.DataFrame) -> Drawn:
             ax.text(place, row, text, ha="center", va="center", fontsize=7, color=light)
         ax.set_xticks(range(len(order)), order, rotation=30, ha="right")
         ax.set_yticks(range(len(order)), order)
-        ax.set(xlabel="images of", ylabel="network of", title=title)
-        figure.colorbar(image, ax=ax, shrink=0.8)
+        ax.set(xlabel="images of", ylabel="network of")
+        figure.colorbar(image, ax=ax, shrink=0.8, label=title)
         style.label(ax, letter)
     return figure, table
 
