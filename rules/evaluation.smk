@@ -50,24 +50,25 @@ use rule _evaluation as evaluate with:
         "Score {wildcards.network} of {wildcards.study} on held-out structures"
 
 
-use rule evaluate as drawn with:
+# The modality's other tables of scores; those that its list has not are made on request.
+use rule evaluate as score with:
     output:
-        scores="<results>/evaluation/{study}/{network}/drawn.csv",
-        details="<results>/evaluation/{study}/{network}/drawn.h5",
+        scores="<results>/evaluation/{study}/{network}/{table}.csv",
+        details="<results>/evaluation/{study}/{network}/{table}.h5",
     log:
-        "logs/<results>/evaluation/{study}/{network}/drawn.log",
+        "logs/<results>/evaluation/{study}/{network}/{table}.log",
     benchmark:
-        "benchmarks/<results>/drawn/{study}/{network}.tsv"
+        "benchmarks/<results>/{table}/{study}/{network}.tsv"
     params:
         name="evaluate",
-        code=code_of("evaluation/evaluate.py", "drawn", "network", "material"),
-        function=function("drawn"),
+        code=by_table(
+            lambda role: code_of("evaluation/evaluate.py", role, "network", "material")
+        ),
+        function=by_table(function),
         material=material,
-        evaluation=used_with("evaluation", "drawn"),
-        inference=used_with("inference", "drawn"),
+        evaluation=by_table(lambda role: used_with("evaluation", role)),
+        inference=by_table(lambda role: used_with("inference", role)),
         seed=CONFIG.seed,
-    message:
-        "Score {wildcards.network} of {wildcards.study} in drawn microscopes"
 
 
 use rule _evaluation as count with:

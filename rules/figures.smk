@@ -67,13 +67,8 @@ DRAWN = {
     "construction": {
         "input": {"construction": "<results>/structures/{study}/construction.h5"},
     },
-    "training_example": {
-        "input": {"example": f"{EVALUATION}training_example.h5"},
-    },
-    "particles": {
-        "input": {"examples": f"{EVALUATION}examples.h5"},
-        "memory": 750,
-    },
+    "training_example": {"input": {"example": f"{EVALUATION}training_example.h5"}},
+    "particles": {"input": {"examples": f"{EVALUATION}examples.h5"}, "memory": 750},
     "training_curve": {
         "input": {
             "logs": each_network(
@@ -92,6 +87,9 @@ DRAWN = {
         },
         "params": {"material": material},
         "uses": ("material",),
+    },
+    "cross_domain": {
+        "input": {"scores": lambda w: CONFIG.tables_alike(w.study, "cross_domain.csv")},
     },
     "probability": {
         "input": MAPS | {"candidates": f"{ANALYSIS}candidates.csv"},
@@ -206,9 +204,7 @@ DRAWN = {
         "input": {"datasets": each_dataset("<shared>/datasets/{dataset}.h5")},
         "params": {"names": leaf("datasets")},
     },
-    "crystals": {
-        "input": {"structures": shards_of("structures", "extxyz", "train")},
-    },
+    "crystals": {"input": {"structures": shards_of("structures", "extxyz", "train")}},
     "triplets": {
         "input": {"patterns": "<results>/simulations/{study}/heldout-0000.h5"},
         "memory": 1200,
@@ -220,10 +216,7 @@ DRAWN = {
         "memory": 1500,
     },
     "accuracy": {"input": {"accuracy": f"{EVALUATION}accuracy.csv"}},
-    "strain_maps": {
-        "input": {"maps": f"{ANALYSIS}strain_maps.h5"},
-        "memory": 750,
-    },
+    "strain_maps": {"input": {"maps": f"{ANALYSIS}strain_maps.h5"}, "memory": 750},
     "strain_profile": {
         "input": {
             "maps": f"{ANALYSIS}strain_maps.h5",

@@ -69,6 +69,17 @@ def code_of(script, *uses):
     return value
 
 
+def by_table(make):
+    """A parameter that `make` gives of the role of the modality that a table is named for."""
+    return lambda wildcards: make(wildcards.table)(wildcards)
+
+
+def judged(wildcards):
+    """Names of the studies whose shards a rule reads: its own, or all of the modality."""
+    wide = wildcards.get("table") == "cross_domain"
+    return CONFIG.alike(wildcards.study) if wide else [wildcards.study]
+
+
 def shards_of(stage, ending, split):
     """Input function: all shards of one split of the study at a stage.
 
@@ -80,7 +91,7 @@ def shards_of(stage, ending, split):
         of = [*row.sources, *(row.unseen if split == "heldout" else [])]
         return [
             f"<results>/{stage}/{study}/{name}.{ending}"
-            for study in of or [wildcards.study]
+            for study in of or judged(wildcards)
             for name in CONFIG.studies[study].shards(split)
         ]
 
@@ -89,14 +100,9 @@ def shards_of(stage, ending, split):
 
 def weights_of(row):
     """Input function: weights of a row of `networks`, which a function of the wildcards names."""
-
-    def path(wildcards):
-        chosen = row(wildcards)
-        published = study_of(wildcards).networks[chosen].weights
-        trained = f"<results>/models/{wildcards.study}/{chosen}/weights.safetensors"
-        return published or trained
-
-    return path
+    return lambda wildcards: study_of(wildcards).weights_of(
+        wildcards.study, row(wildcards)
+    )
 
 
 WEIGHTS_OF_READER = weights_of(lambda wildcards: study_of(wildcards).reader)
@@ -122,8 +128,14 @@ def each_network(path, rows):
 
 def prepared(wildcards):
     """What a study's evaluation needs beside the held-out shards."""
-    folder = f"<results>/evaluation/{wildcards.study}"
-    return [f"{folder}/{name}" for name in study_of(wildcards).kind.prepared]
+    folder, table = f"<results>/evaluation/{wildcards.study}", wildcards.get("table")
+    if table == "cross_domain":
+        return CONFIG.weights_alike(wildcards.study)
+    needed = [
+        *study_of(wildcards).kind.prepared,
+        *["bounds.csv"] * (table == "refined"),
+    ]
+    return [f"{folder}/{name}" for name in needed]
 
 
 def each_movie(path, real=False):

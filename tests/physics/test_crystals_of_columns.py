@@ -164,3 +164,23 @@ def test_a_structure_depends_on_its_own_number_only():
 def test_a_crystal_without_twins_says_so():
     with pytest.raises(ValueError, match="no twins"):
         projected.twins(stream(1, "none", 0), perovskites.along("100", 3.905), 27.3)
+
+
+@pytest.mark.parametrize(
+    ("generator", "material", "given"),
+    [
+        (dumbbells, SILICON, {"static": (0.1, 0.1), "smooth": (0.1, 0.1)}),
+        (perovskites, PEROVSKITE, {"compositions": [{"A": {"Sr": 1}, "B": {"Ti": 1}}]}),
+    ],
+)
+def test_structures_say_how_their_columns_are_displaced(generator, material, given):
+    """Less their displacements, the columns are those of a perfect crystal of the same draws."""
+    atoms = one(generator, material, **given)
+    back = atoms.copy()
+    back.positions[:, :2] -= atoms.arrays["displacement"]
+    assert np.hypot(*atoms.arrays["displacement"].T).max() > 0.1
+    visible = back[back.arrays["visible"]]
+    distances = nearest(visible)
+    # The cell is stretched to the box by at most 1 %.
+    assert np.ptp(distances) < 0.02 * distances.mean()
+    assert np.ptp(nearest(atoms[atoms.arrays["visible"]])) > 0.1 * distances.mean()

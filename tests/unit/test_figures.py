@@ -376,6 +376,20 @@ def test_dose_shows_the_classes_of_a_material_without_groups(tmp_path):
     render(drawn, tmp_path)
 
 
+def test_networks_on_foreign_materials(tmp_path):
+    rows = [
+        {"network": network, "images": images, "f1": 0.4 + 0.6 * (network == images), "foreign": f}
+        for network, f in (("first", np.nan), ("second", 0.5))
+        for images in ("first", "second")
+    ]
+    figure, table = drawn = scores.cross_domain(pd.DataFrame(rows))
+    assert len(table) == 4
+    assert {"1.00", "0.40", "0.50", "–"} <= {text.get_text() for text in figure.axes[0].texts} | {
+        text.get_text() for text in figure.axes[1].texts
+    }
+    render(drawn, tmp_path)
+
+
 def test_training_curves_of_all_networks(tmp_path):
     log = pd.DataFrame({"step": [1, 2], "learning_rate": 1e-3, "loss": [0.5, 0.4]})
     log = log.assign(held_out_loss=[np.nan, 0.45])

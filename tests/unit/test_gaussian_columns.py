@@ -141,6 +141,14 @@ def test_noise_is_told_from_its_residual():
     assert new == 1
 
 
+def test_smooth_noise_has_something_new_in_every_pixel():
+    """Waves along short lines: the share that is new is a variance, and above nothing."""
+    for phase in range(3):
+        waves = np.cos(2 * np.pi * np.arange(24) / 8 + phase)
+        _, new = memory_of(np.tile(waves / waves.std(), (8, 1)))
+        assert 0 < new < 1
+
+
 def test_a_picture_in_tiles_is_one_picture(monkeypatch):
     """Tiles with margins agree with one fit of the whole; the background may vary slowly."""
     rng = np.random.default_rng(2)

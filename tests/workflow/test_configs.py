@@ -49,7 +49,7 @@ def test_paper_scale_is_a_few_fat_jobs_that_ask_for_more_when_they_fail(fresh):
     assert len(jobs) <= 5000
     assert sum(job.rule == "simulate" and job.study == "diffraction" for job in jobs) == 220
     assert {job.rule for job in jobs if "gpu" in job.resources} == {
-        *("simulate", "simulate_scan", "train", "evaluate", "drawn", "count"),
+        *("simulate", "simulate_scan", "train", "evaluate", "score", "count"),
     }
     # Job by job: a rule's jobs ask for different amounts in different studies.
     more = {(job.rule, *job.output): job.resources for job in again}

@@ -67,7 +67,7 @@ READ_ATOMS = {"atoms", "bonds", "real_images"}
 READ_FIGURES = {"figure_defect", "figure_out_of_distribution"}
 READ = {"predict"} | READ_ATOMS | READ_FIGURES
 CALIBRATED = READ | {"figure_skipped"}
-SCORES = {"evaluate", "drawn", "figure_dose"}
+SCORES = {"evaluate", "score", "figure_dose"}
 LESSON = {"example", "figure_training_example"}
 TRAINED = {"train", "figure_training_curve"} | SCORES | LESSON
 SIMULATED = {"simulate"} | TRAINED
@@ -175,7 +175,7 @@ CHANGES = {
     ),
     "config: doses": (
         setting(TINY, f"{STUDY}/evaluation/doses", [1.0e5]),
-        of("graphene", SCORES - {"drawn"} | LESSON | {"bounds"}),
+        of("graphene", SCORES - {"score"} | LESSON | {"bounds"}),
     ),
     "config: tile": (
         setting(TINY, f"{STUDY}/inference/tile", 256),

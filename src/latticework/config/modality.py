@@ -50,6 +50,16 @@ class Modality:
         Weights and held-out shards to scores in drawn microscopes, the table drawn.csv.
     drawn_with
         Keys of sections that decide those, by section.
+    refined
+        Weights, held-out shards and the bounds to scores and errors of refined positions, the table
+        refined.csv.
+    refined_with
+        Keys of sections that decide those, by section.
+    cross_domain
+        Weights, and weights and held-out shards of all studies of the modality, to scores and
+        warnings on each, the table cross_domain.csv.
+    cross_domain_with
+        Keys of sections that decide those, by section.
     refine
         Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
         there is no refinement.
@@ -73,4 +83,8 @@ class Modality:
     network_tables: tuple[str, ...] = ("scores.csv",)
     drawn: str | None = None
     drawn_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refined: str | None = None
+    refined_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cross_domain: str | None = None
+    cross_domain_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     refine: str | None = None

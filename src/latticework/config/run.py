@@ -41,3 +41,20 @@ class Config(Run):
     """Everything that a run's results depend on."""
 
     studies: dict[str, Study] = Field(min_length=1, description="The rows of the workflow.")
+
+    def alike(self, study: str) -> list[str]:
+        """Names of the studies of a study's modality, its own among them."""
+        modality = self.studies[study].modality
+        return [name for name, row in self.studies.items() if row.modality == modality]
+
+    def weights_alike(self, study: str) -> list[str]:
+        """Weights of the network that reads real data, of each of these studies."""
+        rows = {name: self.studies[name] for name in self.alike(study)}
+        return [row.weights_of(name, row.reader) for name, row in rows.items()]
+
+    def tables_alike(self, study: str, table: str) -> list[str]:
+        """A table of scores of the network that reads real data, of each of these studies."""
+        return [
+            f"<results>/evaluation/{name}/{self.studies[name].reader}/{table}"
+            for name in self.alike(study)
+        ]

@@ -83,6 +83,10 @@ class Study(Section):
         """The rows of `networks` that this run trains."""
         return [row for row, network in self.networks.items() if network.weights is None]
 
+    def weights_of(self, name: str, row: str) -> str:
+        """Published weights of a row of networks, or where those of the study `name` will lie."""
+        return self.networks[row].weights or f"<results>/models/{name}/{row}/weights.safetensors"
+
     def parameters_of(self, row: str) -> dict[str, Any]:
         """Parameters of a row's network, without its name."""
         return {k: v for k, v in (self.networks[row].network or {}).items() if k != "name"}

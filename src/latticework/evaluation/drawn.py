@@ -32,7 +32,7 @@ from latticework.imaging.waves import OPTICS, series_intensity
 from latticework.inference.class_maps import predict
 from latticework.materials import Material
 from latticework.seeds import torch_seed
-from latticework.structures import displacements, specimen
+from latticework.structures import displacement_of, specimen
 
 REPEATS = 3  # microscopes a structure
 KEYS = ["class", "group"]
@@ -171,10 +171,10 @@ def responses(
 ) -> dict[str, tuple[float, float]]:
     """By group: Σ found·true and Σ true² of the displacements of matched atoms, Å².
 
-    The ratio of the two is the slope of found against true displacement (`displacements`). No
+    The ratio of the two is the slope of found against true displacement (`displacement_of`). No
     group for structures that do not say how they were displaced.
     """
-    displaced = displacements(atoms)
+    displaced = displacement_of(atoms)
     if displaced is None:
         return {}
     true, box = specimen(atoms), atoms.cell.lengths()[:2]

@@ -172,6 +172,34 @@ def dose(scores: pd.DataFrame, bounds: pd.DataFrame, material: Material) -> Draw
 
 
 @styled
+def cross_domain(table: pd.DataFrame) -> Drawn:
+    """F1 of networks on each other's images, and the share of images that they call foreign.
+
+    `table` as `evaluation.cross_domain` gives it, of all networks.
+    """
+    figure = Figure(figsize=(9, 3.6))
+    shown = {
+        "f1": "F1 of the sites, whatever their class",
+        "foreign": "share of images said to be foreign",
+    }
+    order = list(dict.fromkeys(table["network"]))
+    for ax, letter, (column, title) in zip(figure.subplots(1, 2), "ab", shown.items(), strict=True):
+        values = table.pivot(index="network", columns="images", values=column)
+        values = values.reindex(index=order, columns=order).to_numpy(dtype=float)
+        image = ax.imshow(values, cmap=style.SCORE_COLOURS, vmin=0, vmax=1)
+        for (row, place), value in np.ndenumerate(values):
+            text = "–" if np.isnan(value) else f"{value:.2f}"
+            light = "black" if value > 0.6 else "white"
+            ax.text(place, row, text, ha="center", va="center", fontsize=7, color=light)
+        ax.set_xticks(range(len(order)), order, rotation=30, ha="right")
+        ax.set_yticks(range(len(order)), order)
+        ax.set(xlabel="images of", ylabel="network of")
+        figure.colorbar(image, ax=ax, shrink=0.8, label=title)
+        style.label(ax, letter)
+    return figure, table
+
+
+@styled
 def training_curve(logs: Mapping[str, pd.DataFrame]) -> Drawn:
     """Losses of networks on held-out structures and on their own, against the step.
 

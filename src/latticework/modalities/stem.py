@@ -6,6 +6,9 @@ from typing import Any
 from latticework.config.modality import Modality
 from latticework.modalities import size_problems
 
+# How images are read for scores.
+READING = ("tile", "overlap", "symmetries", "epsilon", "threshold")
+
 MODALITY = Modality(
     sections={
         "simulation": "config.stem:Simulation",
@@ -25,10 +28,7 @@ MODALITY = Modality(
     predict_with=("tile", "overlap", "symmetries"),
     analyses=("atoms.csv", "defects.csv"),
     evaluate="evaluation.atoms_stem:evaluate_network",
-    evaluate_with={
-        "evaluation": ("radius", "doses", "defocus", "border"),
-        "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
-    },
+    evaluate_with={"evaluation": ("radius", "doses", "defocus", "border"), "inference": READING},
     bounds="limits.scanning_images:bounds",
     bounds_with={
         "evaluation": ("radius", "doses", "defocus"),
@@ -38,10 +38,11 @@ MODALITY = Modality(
     refine="analysis.atoms.gaussian_columns:refine",
     network_tables=("scores.csv", "drawn.csv"),
     drawn="evaluation.atoms_stem:evaluate_drawn",
-    drawn_with={
-        "evaluation": ("radius", "border"),
-        "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
-    },
+    drawn_with={"evaluation": ("radius", "border"), "inference": READING},
+    refined="evaluation.refined_stem:evaluate_refined",
+    refined_with={"evaluation": ("radius", "doses", "defocus", "border"), "inference": READING},
+    cross_domain="evaluation.cross_domain:evaluate_cross_domain",
+    cross_domain_with={"evaluation": ("radius", "border"), "inference": READING},
 )
 
 

@@ -101,7 +101,7 @@ def specimen(atoms: Atoms) -> Targets:
     return _found_together(atoms[atoms.arrays.get("specimen", atoms.arrays["visible"])])
 
 
-def displacements(atoms: Atoms) -> np.ndarray | None:
+def displacement_of(atoms: Atoms) -> np.ndarray | None:
     """Displacements (n, 2) in Å of the `specimen`'s atoms or columns in the image plane.
 
     From where they would be in the undisturbed structure, as its generator says in the array

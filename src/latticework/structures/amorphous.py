@@ -1,4 +1,4 @@
-"""Amorphous carbon on a periodic sheet: patches, layers, and what they hide.
+"""Amorphous matter in a periodic box: carbon on a sheet, and what it hides; slabs of a solid.
 
 Lengths are in Å.
 """
@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 from latticework.structures.outlines import Outline, random_outline
 from latticework.structures.thinning import hard_core
 
-HARD_CORE = 1.3  # between amorphous atoms
+HARD_CORE = 1.3  # between atoms of amorphous carbon
+SOLID_CORE = 2.0  # between those of a solid
 CLEARANCE = 2.5  # of amorphous carbon above the sheet
 
 
@@ -46,6 +47,18 @@ def amorphous_layer(
     count = rng.poisson(1.5 * density * box**2 * thickness)
     darts = rng.uniform(0, 1, (count, 3)) * (box, box, thickness)
     return darts[hard_core(darts, HARD_CORE)] + (0, 0, CLEARANCE)
+
+
+def slab(
+    rng: np.random.Generator, box: float, low: float, high: float, density: float
+) -> np.ndarray:
+    """Random atoms (n, 3) between two heights in a periodic box; `density` in atoms per Å³."""
+    # Random sequential addition loses about two thirds of its darts at the density of a solid.
+    count = rng.poisson(3 * density * box**2 * (high - low))
+    darts = np.column_stack([rng.uniform(0, box, (count, 2)), rng.uniform(low, high, count)])
+    period = np.array([box, box, high - low + 2 * SOLID_CORE])
+    kept = darts[hard_core(darts - (0, 0, low), SOLID_CORE, box=period)]
+    return kept[: round(density * box**2 * (high - low))]
 
 
 def on_a_side(rng: np.random.Generator, patch: np.ndarray, under: float) -> np.ndarray:

@@ -6,7 +6,6 @@ sites to and fro across a wave (antiferroelectric and tilted ones); both sites a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -146,7 +145,7 @@ def distorted(
     transverse = np.array([-order[1], order[0]]) / max(np.hypot(*order), 1)
     wave = plane_wave(rng, positions, box, order)[:, None] * transverse
     moved += np.where((place != "O")[:, None], rng.uniform(*given.modulation) * wave, 0)
-    return replace(columns, positions=(positions + moved) % box)
+    return columns.moved(moved, box)
 
 
 def direction(rng: np.random.Generator) -> np.ndarray:

@@ -14,12 +14,12 @@ from pydantic import Field
 from scipy.spatial import cKDTree
 
 from latticework.config.base import Integers, Lengths, Section, Shares
+from latticework.structures.amorphous import SOLID_CORE, slab
 from latticework.structures.outlines import random_outline
 from latticework.structures.thinning import hard_core
 
 MARGIN = 1.0  # of empty space before the first atom and after the last
 CLOSEST = 0.8  # of the least distance of two columns in the perfect crystal, at boundaries
-HARD_CORE = 2.0  # between atoms of amorphous matter
 WAVES = 3  # most periods of a smooth displacement, or of a wedge, across the box
 Atom = tuple[str, float]
 
@@ -59,14 +59,24 @@ class Projection:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a periodic square box: `positions` (n, 2) Å, `sites` (n,) of the projection."""
+    """Columns of a periodic square box: `positions` (n, 2) Å, `sites` (n,) of the projection.
+
+    `displacement` (n, 2) Å is that from an undisturbed crystal, None for columns of one.
+    """
 
     positions: np.ndarray
     sites: np.ndarray
+    displacement: np.ndarray | None = None
 
     def kept(self, mask: np.ndarray) -> "Columns":
         """The columns of a mask (n,)."""
-        return Columns(self.positions[mask], self.sites[mask])
+        displacement = None if self.displacement is None else self.displacement[mask]
+        return Columns(self.positions[mask], self.sites[mask], displacement)
+
+    def moved(self, by: np.ndarray, box: float) -> "Columns":
+        """These columns, displaced by (n, 2) Å more, in a periodic box."""
+        before = 0 if self.displacement is None else self.displacement
+        return Columns((self.positions + by) % box, self.sites, before + by)
 
 
 class Crystal(Section):
@@ -198,10 +208,10 @@ def displaced(
     rng: np.random.Generator, columns: Columns, box: float, static: float, smooth: float
 ) -> Columns:
     """Columns displaced at random, `static` Å RMS per axis each, and `smooth` Å together."""
-    moved = columns.positions + rng.normal(0, static, columns.positions.shape)
+    by = rng.normal(0, static, columns.positions.shape)
     for axis in range(2):
-        moved[:, axis] += smooth * waves(rng, columns.positions, box)
-    return replace(columns, positions=moved % box)
+        by[:, axis] += smooth * waves(rng, columns.positions, box)
+    return columns.moved(by, box)
 
 
 def heights(
@@ -266,18 +276,6 @@ def composition(
     return total
 
 
-def amorphous(
-    rng: np.random.Generator, box: float, low: float, high: float, density: float
-) -> np.ndarray:
-    """Random atoms (n, 3) between two heights in a periodic box; `density` in atoms per Å³."""
-    # Random sequential addition loses about two thirds of its darts at the density of a solid.
-    count = rng.poisson(3 * density * box**2 * (high - low))
-    darts = np.column_stack([rng.uniform(0, box, (count, 2)), rng.uniform(low, high, count)])
-    period = np.array([box, box, high - low + 2 * HARD_CORE])
-    kept = darts[hard_core(darts - (0, 0, low), HARD_CORE, box=period)]
-    return kept[: round(density * box**2 * (high - low))]
-
-
 def crystal(
     rng: np.random.Generator,
     projection: Projection,
@@ -304,7 +302,7 @@ def crystal(
     Returns
     -------
     ase.Atoms
-        With the arrays `visible`, `classes` and `column` (−1 in amorphous matter).
+        With the arrays `visible`, `classes`, `column` (−1 in amorphous matter) and `displacement`.
     """
     box = given.box
     columns = displaced(rng, columns, box, rng.uniform(*given.static), rng.uniform(*given.smooth))
@@ -312,11 +310,11 @@ def crystal(
     mean = rng.uniform(*given.thickness)
     density = sum(map(len, projection.contents)) / (np.prod(projection.cell) * projection.period)
     entrance, exit_ = rng.uniform(*given.surface, 2)
-    filling = [amorphous(rng, box, -entrance, -HARD_CORE / 2, density)] if entrance > 2 else []
+    filling = [slab(rng, box, -entrance, -SOLID_CORE / 2, density)] if entrance > 2 else []
     for _ in range(rng.integers(given.amorphous[0], given.amorphous[1] + 1)):
         outline = random_outline(rng, box, given.amorphous_radius)
         columns = columns.kept(outline.depth(columns.positions, box) < 0)
-        inside = amorphous(rng, box, 0, mean, density)
+        inside = slab(rng, box, 0, mean, density)
         filling.append(inside[outline.depth(inside[:, :2], box) > 0])
     periods = heights(
         rng,
@@ -331,8 +329,8 @@ def crystal(
         rng, projection, columns, periods, elements, rng.uniform(*given.vacancies)
     )
     if exit_ > 2:
-        bottom = projection.period * periods.mean() + HARD_CORE / 2
-        filling.append(amorphous(rng, box, bottom, bottom + exit_, density))
+        bottom = projection.period * periods.mean() + SOLID_CORE / 2
+        filling.append(slab(rng, box, bottom, bottom + exit_, density))
     random = np.concatenate([np.empty((0, 3)), *filling])
     positions = np.concatenate([places, random])
     positions[:, 2] += MARGIN - positions[:, 2].min()
@@ -344,6 +342,8 @@ def crystal(
         pbc=(True, True, False),
     )
     kinds = np.asarray(classes)[columns.sites[owners]]
+    still = np.zeros((len(random), 2))
+    atoms.new_array("displacement", np.concatenate([columns.displacement[owners], still]))
     atoms.new_array("column", np.concatenate([owners, np.full(len(random), -1)]))
     atoms.new_array("classes", np.concatenate([kinds, np.zeros(len(random), int)]))
     atoms.new_array("visible", atoms.arrays["classes"] > 0)

@@ -49,8 +49,12 @@ def memory_of(noise: np.ndarray) -> tuple[np.ndarray, float]:
 
     `noise` (ny, nx) of unit variance, along its lines. Zeros and 1 where it is white.
     """
+    # Over the same number of pixels at every lag: only so is no share of smooth noise negative.
     products = np.array(
-        [np.mean(noise[:, lag:] * noise[:, : noise.shape[1] - lag]) for lag in range(MEMORY + 1)]
+        [
+            np.sum(noise[:, lag:] * noise[:, : noise.shape[1] - lag]) / noise.size
+            for lag in range(MEMORY + 1)
+        ]
     )
     held = linalg.solve_toeplitz(products[:MEMORY], products[1:])
     if np.abs(held).max() <= LEAST_MEMORY:
