@@ -36,7 +36,7 @@ STUDY, ELEMENT = "stem_tmd", "S"
 # Of the number of atoms in a column, from a pair down to none: a pair loses one, which may come
 # back; a single one is lost faster.
 MATRIX = np.array([[0.985, 0.015, 0.0], [0.02, 0.95, 0.03], [0.0, 0.01, 0.99]])
-START = np.array([0.9, 0.08, 0.02])
+START = np.array([0.75, 0.13, 0.12])
 DISORDER, DRIFT, JITTER, READOUT = 0.05, 0.3, 0.05, 0.2
 
 

@@ -17,7 +17,9 @@ from latticework.analysis.movies.rates import rate_interval
 from latticework.analysis.movies.transformations import Followed
 
 # Share of what is seen at the sites of a kind, above which a class is a state there.
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.005
+# Probability of staying from a frame to the next, below which a class is a misreading, no state.
+LEAST_STAY = 0.5
 STEPS, CLOSE = 500, 1e-6
 # Of the fit: observations that each state is worth beforehand, and the share of them that is right.
 PRIOR, RIGHT = 20.0, 0.95
@@ -219,11 +221,29 @@ def _chain(
 ) -> Chain:
     known = None if confusion is None else confusion[confusion["host"] == host]
     if known is None or known.empty:
-        return fitted_chain(seen, symbols, states_of(seen, symbols))
+        states = states_of(seen, symbols)
+        chain = fitted_chain(seen, symbols, states)
+        lasting = tuple(np.array(states)[np.diag(chain.step) >= LEAST_STAY])
+        return chain if lasting == states else fitted_chain(seen, symbols, lasting or states[:1])
     counts = known.reindex(columns=list(symbols), fill_value=0).to_numpy(dtype=float)
     # Half an observation each: what was not seen to happen may happen.
     shares = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
     return fitted_chain(seen, symbols, tuple(known["state"]), shares)
+
+
+def share_table(states: pd.DataFrame) -> pd.DataFrame:
+    """Share of the sites of each kind that are in each state, frame by frame.
+
+    states: of `state_table`; sites that are out of a frame do not count there. Columns: host,
+    frame, state, share.
+    """
+    seen = states[states["seen"] != ""]
+    counts = seen.groupby(["host", "frame", "state"]).size().unstack(fill_value=0)
+    shares = counts.div(counts.sum(axis=1), axis=0)
+    long = shares.stack().rename("share").reset_index()
+    # A state of one kind of site is none of another.
+    present = long.groupby(["host", "state"])["share"].transform("max") > 0
+    return long[present].reset_index(drop=True)
 
 
 def state_table(followed: Followed, chains: dict[str, Chain]) -> pd.DataFrame:
