@@ -2,8 +2,9 @@
 
     python scripts/tools/movie_of_transitions.py --out /tmp/transitions --doses 3e4 1e5 3e5
 
-The true changes beside those that are found, raw and corrected, for each dose: transitions.csv, and
-a figure. The confusion is measured on a movie of another crystal, drift and noise.
+The true changes beside those that are found, raw and corrected, for each dose: transitions.csv, of
+all movies together pooled.csv, and a picture of each. The confusion is measured on a movie of
+another crystal, drift and noise, or fitted along.
 """
 
 import argparse
@@ -18,11 +19,21 @@ from latticework import materials
 from latticework.analysis.atoms.reading import Prediction, predict_files
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY
 from latticework.analysis.movies.transformations import Followed, follow
-from latticework.analysis.movies.transitions import transition_table
+from latticework.analysis.movies.transitions import (
+    share_table,
+    state_table,
+    transition_table,
+)
 from latticework.cli import published
 from latticework.config.inference import Images
 from latticework.config.stem import Imaging, Simulation
-from latticework.evaluation.transitions import confusion_table, transition_scores, true_states
+from latticework.evaluation.transitions import (
+    confusion_table,
+    pooled,
+    transition_scores,
+    true_states,
+)
+from latticework.figures.transitions import save_transitions, transitions
 from latticework.imaging.movies import random_drift
 from latticework.imaging.scanned_movies import crystal_images, scanned_frames
 from latticework.imaging.stem import middle_probe
@@ -32,7 +43,7 @@ from latticework.shards import write_csv
 from latticework.simulation.stem import image_of
 from latticework.structures.changing_columns import ChangingCrystal, changing_crystal
 
-STUDY, ELEMENT = "stem_tmd", "S"
+STUDY, ELEMENT, SAMPLING = "stem_tmd", "S", 0.25
 # Of the number of atoms in a column, from a pair down to none: a pair loses one, which may come
 # back; a single one is lost faster.
 MATRIX = np.array([[0.985, 0.015, 0.0], [0.02, 0.95, 0.03], [0.0, 0.01, 0.99]])
@@ -92,10 +103,9 @@ def film(
     """Write the frames as an ImageJ stack."""
     _, card = weights.load(published.weights(STUDY))
     given = Simulation.model_validate(card["simulation"])
-    sampling = 0.25
     microscope = middle_probe(Imaging.model_validate(card["imaging"]).ranges(), 1, 0.0)
     others = {
-        "sampling": sampling,
+        "sampling": SAMPLING,
         "dose": dose,
         "readout": READOUT,
         "offset": 0.3,
@@ -113,7 +123,7 @@ def film(
         sharp,
         crystal.box,
         drift,
-        size=int(crystal.box / sampling) - 4,
+        size=int(crystal.box / SAMPLING) - 4,
         energy=given.energy,
         semiangle=given.semiangle,
         microscope=microscope,
@@ -124,7 +134,7 @@ def film(
         path,
         stack,
         imagej=True,
-        resolution=(1 / sampling, 1 / sampling),
+        resolution=(1 / SAMPLING, 1 / SAMPLING),
         metadata={"unit": "angstrom", "axes": "TYX"},
     )
     table = pd.DataFrame(drift, columns=["drift_x_angstrom", "drift_y_angstrom"])
@@ -176,11 +186,19 @@ def main() -> None:
                 write_csv(arguments.out / f"confusion_{dose:.0e}.csv", confusion)
                 continue
             for kind, known in (("measured", confusion), ("fitted", None)):
-                table, _ = transition_table(followed, known)
+                table, chains = transition_table(followed, known)
                 scores = transition_scores(table, followed, true)
                 rows.append(scores.assign(dose=dose, movie=name, confusion=kind))
                 print(rows[-1].round(4).to_string())
-    write_csv(arguments.out / "transitions.csv", pd.concat(rows, ignore_index=True))
+                states = state_table(followed, chains)
+                first = tifffile.imread(path)[0]
+                drawn = transitions(first, SAMPLING, states, share_table(states), scores)
+                save_transitions(path.with_suffix(f".{kind}.png"), drawn)
+    scores = pd.concat(rows, ignore_index=True)
+    write_csv(arguments.out / "transitions.csv", scores)
+    together = pooled(scores, ["dose", "confusion"])
+    write_csv(arguments.out / "pooled.csv", together)
+    print(together.round(4).to_string())
 
 
 if __name__ == "__main__":

@@ -203,8 +203,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     table, defects = name_defects(found, material, arguments.threshold)
+    changed = transitions.changes(arguments, found)
     write(arguments, found, material, table, defects)
-    transitions.write(arguments, found)
+    transitions.write(arguments, found, changed)
     return 0
 
 

@@ -68,18 +68,25 @@ def read_confusion(path: Path) -> "pd.DataFrame":
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError for a confusion that no output asks for."""
-    if arguments.confusion and not any(outputs(arguments).values()):
-        raise InputError("--confusion: is for --transitions, --states or --changes")
-
-
-def write(arguments: argparse.Namespace, found: "Prediction") -> None:
-    """Write what was asked for of a movie, and say what was found. Raises InputError."""
-    if not any(outputs(arguments).values()):
+    """Raise InputError for a confusion that cannot be used, or that no output asks for."""
+    if arguments.confusion is None:
         return
+    if not any(outputs(arguments).values()):
+        raise InputError("--confusion: is for --transitions, --states or --changes")
+    read_confusion(arguments.confusion)
+
+
+def changes(
+    arguments: argparse.Namespace, found: "Prediction"
+) -> tuple["pd.DataFrame", "pd.DataFrame"] | None:
+    """How often sites of a movie change, and what stands there; None if nothing asks for it.
+
+    Raises InputError where no crystal is seen in two frames.
+    """
+    if not any(outputs(arguments).values()):
+        return None
     from latticework.analysis.movies.transformations import follow
     from latticework.analysis.movies.transitions import state_table, transition_table
-    from latticework.shards import write_csv
 
     known = None if arguments.confusion is None else read_confusion(arguments.confusion)
     atoms = found.atoms
@@ -94,10 +101,23 @@ def write(arguments: argparse.Namespace, found: "Prediction") -> None:
     except ValueError as error:
         raise InputError(f"{arguments.image}: {error}; changes need a movie") from error
     table, chains = transition_table(followed, known)
-    states = state_table(followed, chains)
+    return table, state_table(followed, chains)
+
+
+def write(
+    arguments: argparse.Namespace,
+    found: "Prediction",
+    changed: tuple["pd.DataFrame", "pd.DataFrame"] | None,
+) -> None:
+    """Write what was asked for of `changes`, and say what was found."""
+    if changed is None:
+        return
+    from latticework.shards import write_csv
+
+    table, states = changed
     if arguments.transitions:
         write_csv(arguments.transitions, table)
-        print(f"{len(followed.sites)} sites: {arguments.transitions}")
+        print(f"{states['site'].nunique()} sites: {arguments.transitions}")
         for row in table[table["events"] >= 0.5].itertuples():
             print(
                 f"{row.host}: {row[2]} → {row.to} {row.rate:.4f} a frame ({row.low:.4f} to "

@@ -1,5 +1,7 @@
 """What a movie's analysis recovers of a simulated crystal whose columns change."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
@@ -43,7 +45,7 @@ def confusion_table(followed: Followed, true: np.ndarray) -> pd.DataFrame:
 
 
 def transition_scores(table: pd.DataFrame, followed: Followed, true: np.ndarray) -> pd.DataFrame:
-    """The table of transitions beside the truth: `true_events`, `true_rate`, and errors over it.
+    """The table of transitions beside `true_events` in `true_pairs`, `true_rate`, and errors.
 
     The truth is what happened at the sites that were found while they were seen, so that `error`
     and `error_raw` are those of reading and not of the chance of few events.
@@ -60,5 +62,29 @@ def transition_scores(table: pd.DataFrame, followed: Followed, true: np.ndarray)
             name: row[key] / rate - 1 if rate > 0 else np.nan
             for name, key in (("error_raw", "rate_raw"), ("error", "rate"))
         }
-        rows.append({**row, "true_events": events, "true_rate": rate, **error})
+        true_side = {"true_events": events, "true_pairs": exposure, "true_rate": rate}
+        rows.append({**row, **true_side, **error})
     return pd.DataFrame(rows)
+
+
+def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Rates of several movies together, and their errors; `by` names what is not to be pooled.
+
+    Of tables of `transition_scores`, one below the other.
+    """
+    keys = [*by, "host", "from", "to"]
+    numbers = [
+        "events_raw",
+        "frame_pairs_raw",
+        "events",
+        "frame_pairs",
+        "true_events",
+        "true_pairs",
+    ]
+    sums = scores.groupby(keys, sort=False)[numbers].sum()
+    true = sums["true_events"] / sums["true_pairs"]
+    raw = sums["events_raw"] / sums["frame_pairs_raw"]
+    corrected = sums["events"] / sums["frame_pairs"]
+    rates = {"rate_raw": raw, "rate": corrected, "true_rate": true}
+    errors = {"error_raw": raw / true - 1, "error": corrected / true - 1}
+    return sums.assign(**rates, **errors)[true > 0].reset_index()
