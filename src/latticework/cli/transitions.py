@@ -1,6 +1,7 @@
 """Options of `latticework defects` for movies: sites that change from one class to another."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,8 @@ def changes(
     """
     if not any(outputs(arguments).values()):
         return None
+    import numpy as np
+
     from latticework.analysis.movies.transformations import follow
     from latticework.analysis.movies.transitions import state_table, transition_table
 
@@ -100,6 +103,9 @@ def changes(
         followed = follow(atoms, found.frames, found.sampling, tuple(classes), found.mask)
     except ValueError as error:
         raise InputError(f"{arguments.image}: {error}; changes need a movie") from error
+    if len(left := np.flatnonzero(np.isnan(followed.drift[:, 0]))):
+        frames = ", ".join(map(str, left))
+        print(f"warning: not the crystal of the others, left out: frame {frames}", file=sys.stderr)
     table, chains = transition_table(followed, known)
     return table, state_table(followed, chains)
 

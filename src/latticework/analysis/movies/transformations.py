@@ -14,8 +14,9 @@ NOTHING = "nothing"
 # Å: frames are smoothed with it before they are compared; sites this near to the border of a frame
 # do not count there.
 SMOOTHING, EDGE = 0.8, 1.5
-# A frame with less than this share of the atoms of the middle one shows no crystal.
-LEAST_ATOMS = 0.5
+# A frame with less than this share of the atoms of the middle one shows no crystal; one whose atoms
+# are not at the sites, this share of them within so many Å, shows another, or noise.
+LEAST_ATOMS, LEAST_FIT, FIT = 0.5, 0.5, 0.45
 # Fraction of the frames in which something must be seen at a site.
 LEAST_SEEN = 0.03
 # A frame is moved by a translation of the lattice where its odd sites then agree better with those
@@ -64,16 +65,14 @@ def follow(
     shown = number > LEAST_ATOMS * np.median(number[number > 0]) if number.any() else number > 0
     if shown.sum() < 2:
         raise ValueError("fewer than two frames show a crystal")
-    drift = _drift(frames, shown, sampling)
-    placed = sure[shown[sure["frame"]]].copy()
+    placed, places, drift = _placed(sure, frames, shown, sampling)
+    fits = _fit(placed, places, len(frames)) >= LEAST_FIT
+    if (shown & ~fits).any():
+        shown &= fits
+        if shown.sum() < 2:
+            raise ValueError("fewer than two frames show the same crystal")
+        placed, places, drift = _placed(sure, frames, shown, sampling)
     axes = ["x_angstrom", "y_angstrom"]
-    placed[axes] -= drift[placed["frame"]]
-    places = find_sites(placed, int(shown.sum()), LEAST_SEEN)
-    better = settled(placed, places)
-    drift[shown] += _moved(placed, better, np.flatnonzero(shown))
-    placed, places = better, find_sites(better, int(shown.sum()), LEAST_SEEN)
-    if not len(places):
-        raise ValueError("no site is seen in two frames")
     symbols = (NOTHING, *classes)
     seen = _observed(placed, places, symbols, len(frames))
     steps = translations(places)
@@ -86,6 +85,31 @@ def follow(
     kept = hosts != ""
     sites = pd.DataFrame(places[kept], columns=axes).assign(host=hosts[kept])
     return Followed(sites, symbols, seen[kept], drift)
+
+
+def _placed(
+    sure: pd.DataFrame, frames: np.ndarray, shown: np.ndarray, sampling: float
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Atoms of the frames that show a crystal, drift off; sites (n, 2); drift (frames, 2); Å.
+
+    Raises ValueError where there are no sites.
+    """
+    drift = _drift(frames, shown, sampling)
+    placed = sure[shown[sure["frame"]]].copy()
+    placed[["x_angstrom", "y_angstrom"]] -= drift[placed["frame"]]
+    better = settled(placed, find_sites(placed, int(shown.sum()), LEAST_SEEN))
+    drift[shown] += _moved(placed, better, np.flatnonzero(shown))
+    places = find_sites(better, int(shown.sum()), LEAST_SEEN)
+    if not len(places):
+        raise ValueError("no site is seen in two frames")
+    return better, places, drift
+
+
+def _fit(placed: pd.DataFrame, places: np.ndarray, frames: int) -> np.ndarray:
+    """Share (frames,) of each frame's atoms that are at a site; 0 for a frame without atoms."""
+    distance, _ = cKDTree(places).query(placed[["x_angstrom", "y_angstrom"]].to_numpy())
+    near = np.bincount(placed["frame"], distance < FIT, minlength=frames)
+    return near / np.maximum(np.bincount(placed["frame"], minlength=frames), 1)
 
 
 def _drift(frames: np.ndarray, shown: np.ndarray, sampling: float) -> np.ndarray:
