@@ -44,12 +44,27 @@ def filmed(drift, seed=0, **changed):
 
 
 def test_a_frame_is_shifted_by_its_drift():
-    first, second = filmed([(0.0, 0.0), (5 * SAMPLING, -3 * SAMPLING)])
+    still = (5 * SAMPLING, -3 * SAMPLING)
+    first, *_, second, _ = filmed([(0.0, 0.0)] * 3 + [still] * 3)
     # The specimen lies 5 px farther to the right and 3 px higher.
     inner = slice(10, -10)
     moved = np.roll(first, (-3, 5), axis=(0, 1))[inner, inner]
     assert np.corrcoef(moved.ravel(), second[inner, inner].ravel())[0, 1] > 0.999
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.9
+
+
+def test_a_specimen_drifts_while_it_is_scanned():
+    rate = 16 * SAMPLING
+    still, moving = filmed([(0.0, 0.0)] * 2)[0], filmed([(-rate, 0.0), (0.0, 0.0), (rate, 0.0)])[1]
+    # Half of the way before the middle of the frame, half of it after.
+    for lines, shift in ((slice(8, 16), -6), (slice(44, 52), 0), (slice(80, 88), 6)):
+        ways = [
+            np.corrcoef(
+                np.roll(still, way, axis=1)[lines, 16:-16].ravel(), moving[lines, 16:-16].ravel()
+            )[0, 1]
+            for way in range(-12, 13)
+        ]
+        assert abs(np.argmax(ways) - 12 - shift) <= 1
 
 
 def test_noise_is_that_of_the_dose_and_new_in_every_frame():

@@ -102,10 +102,11 @@ def followed(sites, seen):
 SAMPLING, FRAMES, SIZE = 0.3, 12, 140
 
 
-def movie(seed=0, frames=FRAMES, jump=0.0):
+def movie(seed=0, frames=FRAMES, jump=0.0, shear=0.0):
     """A crystal whose columns change, its truth, and where its atoms are in each drifted frame.
 
-    From the middle on, atoms lie off by `jump` lattice vectors, and the images do not show it.
+    From the middle on, atoms lie off by `jump` lattice vectors, and the images do not show it; odd
+    frames are sheared by `shear` Å from the first line to the last.
     """
     streams = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     crystal = changing_crystal(
@@ -129,6 +130,8 @@ def movie(seed=0, frames=FRAMES, jump=0.0):
         truth.append(table)
         here = table[table["class"] != ""].assign(probability=0.9)
         here[["x_angstrom", "y_angstrom"]] += drift[frame]
+        line = here["y_angstrom"] / (SIZE * SAMPLING) - 0.5
+        here["x_angstrom"] += shear * (frame % 2) * line
         visible = here.copy()
         visible["x_angstrom"] += jump * (frame >= frames // 2) * crystal.box / 14
         inside = visible[["x_angstrom", "y_angstrom"]].to_numpy()
@@ -177,6 +180,16 @@ def test_a_frame_that_is_a_lattice_vector_off_is_put_right():
     off = found.drift - drift
     step = off[FRAMES // 2 :].mean(axis=0) - off[: FRAMES // 2].mean(axis=0)
     assert step == pytest.approx([crystal.box / 14, 0], abs=0.05)
+
+
+def test_a_scan_that_drifts_within_its_frame_is_made_straight():
+    """At the edges atoms are nearer to another site than to their own."""
+    _, truth, atoms, images, _ = movie(9, shear=2.6)
+    found = follow(atoms, images, SAMPLING, CLASSES)
+    true = true_states(truth, found)
+    known = (true >= 0) & (found.seen >= 0)
+    assert known.mean() > 0.7
+    assert (found.seen == true)[known].mean() > 0.999
 
 
 def test_a_blank_frame_says_nothing():

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from latticework.analysis.atoms.reading import Prediction
 
+# Of all sites, from a frame to the next, above which the rates are doubtful.
+MOST_CHANGING = 0.15
 ASKED = ("transitions", "states", "changes")
 
 
@@ -89,7 +91,11 @@ def changes(
     import numpy as np
 
     from latticework.analysis.movies.transformations import follow
-    from latticework.analysis.movies.transitions import state_table, transition_table
+    from latticework.analysis.movies.transitions import (
+        changing_share,
+        state_table,
+        transition_table,
+    )
 
     known = None if arguments.confusion is None else read_confusion(arguments.confusion)
     atoms = found.atoms
@@ -106,6 +112,12 @@ def changes(
     if len(left := np.flatnonzero(np.isnan(followed.drift[:, 0]))):
         frames = ", ".join(map(str, left))
         print(f"warning: not the crystal of the others, left out: frame {frames}", file=sys.stderr)
+    if (share := changing_share(followed.seen)) > MOST_CHANGING:
+        print(
+            f"warning: {share:.0%} of the sites look like another class in the next frame: the "
+            "frames may not show the same sites, or the classes cannot be told apart",
+            file=sys.stderr,
+        )
     table, chains = transition_table(followed, known)
     return table, state_table(followed, chains)
 

@@ -30,7 +30,9 @@ def scanned_frames(
     box
         Side of the box, Å.
     drift
-        (frames, 2), x and y in Å, by which the specimen lies off where it was in the first frame.
+        (frames, 2), x and y in Å, by which the specimen lies off where it was at first, at the
+        middle of each frame. It goes on drifting while the frame is scanned, towards where it lies
+        in the next.
     size
         Of a frame, px; its first pixel is at the origin of the box when nothing has drifted.
     energy, semiangle
@@ -44,11 +46,15 @@ def scanned_frames(
     sampling = microscope["sampling"]
     width = (microscope["line_jitter"] / sampling)[:, None]
     middle = 0.5 * (size - 1) * sampling
-    for image, shift in zip(images, drift, strict=True):
+    rates = np.gradient(drift, axis=0) if len(drift) > 1 else np.zeros_like(drift)
+    for image, shift, rate in zip(images, drift, rates, strict=True):
+        steps = torch.eye(2)
+        # From a line to the next, in units of the pixel.
+        steps[:, 1] -= torch.from_numpy(rate).float() / (size * sampling)
         white = torch.randn(2, 1, size, generator=generator)
         scan = Scan(
             middle[:, None] - torch.from_numpy(shift)[None].float(),
-            sampling[:, None, None] * torch.eye(2),
+            sampling[:, None, None] * steps,
             sampling,
             width * wander(white[0]),
             0.5 * width * white[1],

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from latticework.analysis.atoms.sublattices import sublattices, translations
@@ -17,6 +18,11 @@ SMOOTHING, EDGE = 0.8, 1.5
 # A frame with less than this share of the atoms of the middle one shows no crystal; one whose atoms
 # are not at the sites, this share of them within so many Å, shows another, or noise.
 LEAST_ATOMS, LEAST_FIT, FIT = 0.5, 0.5, 0.45
+# Å: how far off a frame may be after the images were compared, the bin of a histogram of ways, its
+# smoothing; and the share of the commonest way's number that makes another as common.
+REACH, BIN, WIDTH, COMMON = 4.0, 0.1, 0.2, 0.75
+# Of what is left: rounds of the fit, Å to an atom's partner in the frame before, fewest partners.
+ROUNDS, NEAR, FEWEST = 4, 1.2, 60
 # Fraction of the frames in which something must be seen at a site.
 LEAST_SEEN = 0.03
 # A frame is moved by a translation of the lattice where its odd sites then agree better with those
@@ -95,14 +101,73 @@ def _placed(
     Raises ValueError where there are no sites.
     """
     drift = _drift(frames, shown, sampling)
-    placed = sure[shown[sure["frame"]]].copy()
-    placed[["x_angstrom", "y_angstrom"]] -= drift[placed["frame"]]
+    placed = sure[shown[sure["frame"]]].reset_index(drop=True)
+    axes = ["x_angstrom", "y_angstrom"]
+    placed[axes] -= drift[placed["frame"]]
+    before = None
+    for frame, now in placed.groupby("frame"):
+        if before is not None:
+            way = _way(before, now)
+            step = way + _bent(before, now, way)
+            now = now.assign(**dict(zip(axes, (now[axes].to_numpy() - step).T, strict=True)))
+            placed.loc[now.index, axes] = now[axes]
+            drift[frame] += step.mean(axis=0)
+        before = now
     better = settled(placed, find_sites(placed, int(shown.sum()), LEAST_SEEN))
     drift[shown] += _moved(placed, better, np.flatnonzero(shown))
     places = find_sites(better, int(shown.sum()), LEAST_SEEN)
     if not len(places):
         raise ValueError("no site is seen in two frames")
     return better, places, drift
+
+
+def _way(before: pd.DataFrame, now: pd.DataFrame) -> np.ndarray:
+    """By how much (x, y) the atoms of a frame lie off those of the frame before, Å.
+
+    The commonest way from an atom to one of its class: an image that was shifted by the distance
+    of two sublattices looks much the same, and atoms' classes do not. Of ways that are about as
+    common, as all translations of a lattice are, the shortest.
+    """
+    axes, half = ["x_angstrom", "y_angstrom"], round(REACH / BIN)
+    histogram = np.zeros((2 * half + 1,) * 2)
+    for name, own in now.groupby("class"):
+        start, end = before.loc[before["class"] == name, axes].to_numpy(), own[axes].to_numpy()
+        if not len(start):
+            continue
+        pairs = cKDTree(start).sparse_distance_matrix(cKDTree(end), REACH, output_type="ndarray")
+        cell = np.rint((end[pairs["j"]] - start[pairs["i"]]) / BIN).astype(int) + half
+        np.add.at(histogram, tuple(cell.T), 1.0)
+    smooth = ndimage.gaussian_filter(histogram, WIDTH / BIN, mode="constant")
+    top = (smooth == ndimage.maximum_filter(smooth, 5)) & (smooth > COMMON * smooth.max())
+    ways = (np.argwhere(top) - half) * BIN
+    return ways[np.argmin(np.linalg.norm(ways, axis=1))] if len(ways) else np.zeros(2)
+
+
+def _bent(before: pd.DataFrame, now: pd.DataFrame, way: np.ndarray) -> np.ndarray:
+    """What is left (n, 2) for each atom of a frame, Å: a scan's drift is not the same everywhere.
+
+    A polynomial of second degree, fitted to the ways to the nearest atoms of the same class in the
+    frame before.
+    """
+    axes = ["x_angstrom", "y_angstrom"]
+    place = now[axes].to_numpy() - way
+    u, v = ((place - place.mean(axis=0)) / max(float(np.ptp(place, axis=0).max()), 1e-9)).T
+    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
+    left = np.zeros_like(place)
+    for _ in range(ROUNDS):
+        partner = np.full_like(place, np.nan)
+        for name in now["class"].unique():
+            other = before.loc[before["class"] == name, axes].to_numpy()
+            own = np.flatnonzero(now["class"] == name)
+            if len(other):
+                distance, nearest = cKDTree(other).query(place[own] - left[own])
+                close = distance < NEAR
+                partner[own[close]] = other[nearest[close]]
+        known = np.isfinite(partner[:, 0])
+        if known.sum() < FEWEST:
+            return np.zeros_like(place)
+        left = terms @ np.linalg.lstsq(terms[known], (place - partner)[known], rcond=None)[0]
+    return left
 
 
 def _fit(placed: pd.DataFrame, places: np.ndarray, frames: int) -> np.ndarray:

@@ -172,6 +172,17 @@ def _interval(
     return low, high
 
 
+def changing_share(seen: np.ndarray) -> float:
+    """Share of all sites that are seen as another class in the next frame; `seen` as in `Followed`.
+
+    In a movie that can be followed most stay: otherwise the frames do not show the same sites, or
+    classes cannot be told apart.
+    """
+    before, after = seen[:, :-1], seen[:, 1:]
+    known = (before >= 0) & (after >= 0)
+    return float(np.mean((before != after)[known])) if known.any() else 0.0
+
+
 def transition_table(
     followed: Followed, confusion: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, dict[str, Chain]]:
