@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 from test_defects import SIDE, honeycomb, nearest
+from test_transitions import FRAMES, SAMPLING, movie
 
 from latticework import defects, shards
 from latticework.analysis.atoms.reading import Prediction
@@ -139,3 +140,85 @@ def test_no_atoms_have_no_defects(files):
     code, out = run(files, "--pixel-size", 0.1)
     assert code == 0
     assert len(pd.read_csv(out)) == 0
+
+
+# Movies
+
+
+@pytest.fixture
+def changing(tmp_path):
+    """A movie of twelve frames whose columns change, and its atoms."""
+    _, _, atoms, images, _ = movie(8)
+    picture, table = tmp_path / "movie.tif", tmp_path / "atoms.csv"
+    tifffile.imwrite(picture, images.astype(np.float32), photometric="minisblack")
+    atoms["x_px"], atoms["y_px"] = atoms["x_angstrom"] / SAMPLING, atoms["y_angstrom"] / SAMPLING
+    atoms[["frame", "x_px", "y_px", "class"]].to_csv(table, index=False)
+    return picture, table, None
+
+
+def test_changes_of_a_movie_s_sites(changing, capsys):
+    folder = changing[0].parent
+    more = ["--pixel-size", SAMPLING, "--transitions", folder / "t.csv"]
+    more += ["--states", folder / "s.csv", "--changes", folder / "c.png"]
+    code, _ = run(changing, *more, material="mos2")
+    assert code == 0
+    table = pd.read_csv(folder / "t.csv").set_index(["host", "from", "to"])
+    assert 0 < table.at[("S2", "S2", "S"), "low"] < 0.03 < table.at[("S2", "S2", "S"), "high"]
+    states = pd.read_csv(folder / "s.csv")
+    assert set(states["state"]) == {"Mo", "S2", "S", "nothing"}
+    assert states.groupby("site")["frame"].nunique().eq(FRAMES).all()
+    assert (folder / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert "S2: S2 → S 0.0" in capsys.readouterr().out
+    # With a confusion that says that nothing is ever misread, what is seen is what is.
+    confusion = pd.DataFrame(
+        {"host": "S2", "state": ["S2", "S", "nothing"], "nothing": [0, 0, 9999]}
+    ).assign(S2=[9999, 0, 0], S=[0, 9999, 0])
+    confusion.to_csv(folder / "k.csv", index=False)
+    code, _ = run(changing, *more, "--confusion", folder / "k.csv", material="mos2")
+    assert code == 0
+    sure = pd.read_csv(folder / "t.csv").set_index(["host", "from", "to"])
+    row = sure.loc[("S2", "S2", "S")]
+    assert row["events"] == pytest.approx(row["events_raw"], abs=0.1)
+
+
+def test_an_image_without_time_has_no_changes(files, capsys):
+    picture = files[0].with_name("one.tif")
+    tifffile.imwrite(picture, tifffile.imread(files[0])[0])
+    table = pd.read_csv(files[1])
+    table[table["frame"] == 0].to_csv(files[1], index=False)
+    out = picture.with_name("t.csv")
+    code, defects_out = run((picture, *files[1:]), "--pixel-size", 0.1, "--transitions", out)
+    assert code == 2
+    assert "changes need a movie" in capsys.readouterr().err
+    assert not out.exists()
+    assert not defects_out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n", "expected the columns host, state, nothing"),
+        ("host,state,nothing,S\nS2,S,1,-3\n", "no counts"),
+        ("host,state,nothing,S\nS2,Se,1,3\n", "no column for the state Se"),
+        ("host,state,nothing,S\nS2,S,some,3\n", "no counts"),
+    ],
+)
+def test_a_bad_confusion_is_refused(changing, capsys, text, message):
+    path = changing[0].with_name("k.csv")
+    path.write_text(text)
+    out = changing[0].with_name("t.csv")
+    more = ["--pixel-size", SAMPLING, "--transitions", out, "--confusion", path]
+    code, defects_out = run(changing, *more, material="mos2")
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+    assert not defects_out.exists()
+
+
+def test_a_confusion_that_nothing_needs_is_refused(changing, capsys):
+    path = changing[0].with_name("k.csv")
+    path.write_text("host,state,nothing\n")
+    code, out = run(changing, "--pixel-size", SAMPLING, "--confusion", path, material="mos2")
+    assert code == 2
+    assert "--confusion: is for" in capsys.readouterr().err
+    assert not out.exists()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latticework.cli import arrangement, predict, published
+from latticework.cli import arrangement, predict, published, transitions
 from latticework.cli.atoms_table import read_atoms
 from latticework.cli.outputs import check_outputs
 from latticework.cli.published import InputError
@@ -38,6 +38,8 @@ examples:
   latticework defects frame.tif --material MATERIAL --pixel-size 0.079 --atoms atoms.csv \\
       -o defects.csv
       the atoms are in a table with x_px, y_px and class
+  latticework defects movie.tif --study STUDY -o defects.csv --transitions transitions.csv
+      also how often sites change from one frame to the next
 
 columns of the table:
   frame, defect        numbers of the frame and of the defect in it, from 0
@@ -98,6 +100,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="TABLE",
         help="also write how unusual each site of the first frame is (1 %% false alarms), .csv",
     )
+    transitions.add_options(defects)
     arrangement.add_options(defects)
     defects.add_argument(
         "--pixel-size", type=float, metavar="Å", help="pixel size in Å, if you know it better"
@@ -179,7 +182,9 @@ def run(arguments: argparse.Namespace) -> int:
         "--quality": arguments.quality,
         "--anomalies": arguments.anomalies,
         "--atoms": None if given else arguments.atoms,
+        **transitions.outputs(arguments),
     }
+    transitions.check(arguments)
     inputs = [arguments.image]
     card: dict[str, Any] = {}
     weights_path = None
@@ -198,7 +203,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     table, defects = name_defects(found, material, arguments.threshold)
+    changed = transitions.changes(arguments, found)
     write(arguments, found, material, table, defects)
+    transitions.write(arguments, found, changed)
     return 0
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from latticework.analysis.movies.chains import forward_backward
 from latticework.analysis.movies.sites import SEEN, observe
 
 # Observations are the network's probability in classes: these are their borders.
@@ -77,24 +78,23 @@ def hidden_states(observed: np.ndarray, emission: np.ndarray) -> HiddenStates:
     switch = np.full((n_sites, 2), 0.1)  # empty → occupied, occupied → empty
     start = np.full(n_sites, 0.5)
     for _ in range(ITERATIONS):
-        states, pairs = _forward_backward(emission[:, levels], switch, start)
+        states, pairs = _posteriors(emission[:, levels], switch, start)
         left = np.stack([pairs[:, :, 0, 1].sum(1), pairs[:, :, 1, 0].sum(1)], axis=1)
         stayed = np.stack([pairs[:, :, 0, 0].sum(1), pairs[:, :, 1, 1].sum(1)], axis=1)
         pooled = left.sum(axis=0) / np.maximum((left + stayed).sum(axis=0), 1e-9)
         switch = np.clip((left + 2 * pooled) / (left + stayed + 2), 1e-4, 0.9999)
         start = np.clip(states[:, 0, 1], 1e-3, 1 - 1e-3)
-    states, pairs = _forward_backward(emission[:, levels], switch, start)
+    states, pairs = _posteriors(emission[:, levels], switch, start)
     return HiddenStates(states[:, :, 1], pairs[:, :, 0, 1], pairs[:, :, 1, 0], emission)
 
 
-def _forward_backward(
+def _posteriors(
     likelihood: np.ndarray, switch: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posteriors of states (sites, frames, 2) and of pairs of them (sites, frames − 1, 2, 2).
 
     likelihood (2, sites, frames); switch (sites, 2); start (sites,): probability of occupied.
     """
-    _, n_sites, n_frames = likelihood.shape
     step = np.stack(
         [
             np.stack([1 - switch[:, 0], switch[:, 0]], axis=1),
@@ -102,22 +102,5 @@ def _forward_backward(
         ],
         axis=1,
     )
-    seen = np.moveaxis(likelihood, 0, -1)
-    forward = np.empty((n_sites, n_frames, 2))
-    current = np.stack([1 - start, start], axis=1) * seen[:, 0]
-    forward[:, 0] = current / current.sum(axis=1, keepdims=True)
-    for t in range(1, n_frames):
-        current = np.einsum("si,sij->sj", forward[:, t - 1], step) * seen[:, t]
-        forward[:, t] = current / current.sum(axis=1, keepdims=True)
-    backward = np.ones((n_sites, 2))
-    states = np.empty_like(forward)
-    pairs = np.empty((n_sites, max(n_frames - 1, 0), 2, 2))
-    states[:, -1] = forward[:, -1]
-    for t in range(n_frames - 2, -1, -1):
-        ahead = seen[:, t + 1] * backward
-        joint = forward[:, t, :, None] * step * ahead[:, None, :]
-        pairs[:, t] = joint / joint.sum(axis=(1, 2), keepdims=True)
-        states[:, t] = pairs[:, t].sum(axis=2)
-        backward = np.einsum("sij,sj->si", step, ahead)
-        backward /= backward.sum(axis=1, keepdims=True)
-    return states, pairs
+    first = np.stack([1 - start, start], axis=1)
+    return forward_backward(likelihood, step, first)[:2]
