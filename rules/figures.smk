@@ -217,13 +217,7 @@ DRAWN = {
     },
     "accuracy": {"input": {"accuracy": f"{EVALUATION}accuracy.csv"}},
     "strain_maps": {"input": {"maps": f"{ANALYSIS}strain_maps.h5"}, "memory": 750},
-    "strain_profile": {
-        "input": {
-            "maps": f"{ANALYSIS}strain_maps.h5",
-            "dataset": "<shared>/datasets/{dataset}.h5",
-        },
-        "memory": 750,
-    },
+    "strain_profile": {"input": {"maps": f"{ANALYSIS}strain_maps.h5"}, "memory": 750},
     "strain_profiles": {
         "input": {
             "strain": f"{EVALUATION}strain.csv",

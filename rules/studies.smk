@@ -131,10 +131,9 @@ def prepared(wildcards):
     folder, table = f"<results>/evaluation/{wildcards.study}", wildcards.get("table")
     if table == "cross_domain":
         return CONFIG.weights_alike(wildcards.study)
-    needed = [
-        *study_of(wildcards).kind.prepared,
-        *["bounds.csv"] * (table == "refined"),
-    ]
+    needed = [*study_of(wildcards).kind.prepared] + ["bounds.csv"] * (
+        table == "refined"
+    )
     return [f"{folder}/{name}" for name in needed]
 
 

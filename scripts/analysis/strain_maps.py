@@ -43,7 +43,12 @@ def main(dataset: Path, sources: Path, weights: Path, maps: Path, table: Path) -
     for line in (*warnings, *strain_map.counted(found)):
         print(f"WARNING {entry.title}: {line}")
     print(strain_map.summary(found, sampling))
-    attributes = {"title": entry.title, "warnings": warnings}
+    attributes = {
+        "title": entry.title,
+        "warnings": warnings,
+        "composition": arrays["composition"].tolist() if "composition" in arrays else None,
+        "reference_region": entry.reference_region,
+    }
     strain_map.write(maps, found, sampling, mean, attributes)
     shards.write_csv(table, strain_map.table(found))
 

@@ -90,7 +90,7 @@ def main() -> None:
     microscope = ScanningMicroscope(simulation.energy, simulation.semiangle, ranges, PIXEL)
     rows = []
     for number in tqdm(range(2 * given.crystals), desc="crystals"):
-        rng = stream(SEED, "anomalies/crystal", number)
+        rng = stream(SEED, "anomalies/perfect", number)
         atoms, places = crystal(material, given.repeats, rng), []
         if number % 2:
             atoms, places = defective(atoms, kinds, rng)

@@ -256,7 +256,7 @@ def test_the_workflow_measures_what_the_command_does(files, measured, tmp_path):
     ours, theirs = (shards.read(path, "strain")[0] for path in (maps, measured / "strain.h5"))
     for name in ("exx", "eyy", "exy", "rotation", "sigma_exx", "reason"):
         np.testing.assert_array_equal(ours[name], theirs[name])
-    _, profile = script("figures/strain_profile.py").main(maps, tmp_path / "dataset.h5")
+    _, profile = script("figures/strain_profile.py").main(maps)
     # By eq. 6, less its mean in the reference.
     assert np.ptp(profile["expected_exx"]) == pytest.approx(0.2 * 0.0418 * 1.55, rel=0.01)
     assert profile["exx"][3:].mean() == pytest.approx(0.01, abs=1e-3)
