@@ -70,14 +70,14 @@ def find_lattice(points: np.ndarray, weights: np.ndarray, origin: np.ndarray) ->
     """
     order = np.argsort(-weights)[:STRONGEST]
     strong = np.concatenate([[origin], points[order]])
-    differences = (strong[:, None] - strong)[np.triu_indices(len(strong), 1)]
-    differences = np.concatenate([differences, points[order] - origin])
-    lengths = np.linalg.norm(differences, axis=1)
-    differences = differences[lengths > 1]
-    if len(differences) < 2:
-        return None
-    differences = differences[np.argsort(np.linalg.norm(differences, axis=1))]
-    candidates = _distinct(np.where(differences[:, :1] < 0, -differences, differences))[:STRONGEST]
+    heavy = np.concatenate([[weights.max(initial=0)], weights[order]])
+    first, second = np.triu_indices(len(strong), 1)
+    differences = strong[first] - strong[second]
+    differences = np.where(differences[:, :1] < 0, -differences, differences)
+    # A lattice's vectors occur again and again, and between strong peaks.
+    shares = np.minimum(heavy[first], heavy[second])
+    long = np.linalg.norm(differences, axis=1) > 1
+    candidates = _commonest(differences[long], shares[long])[:STRONGEST]
     pairs = [(u, v) for u, v in itertools.combinations(candidates, 2) if _open(u, v)]
     if not pairs:
         return None
@@ -90,13 +90,23 @@ def find_lattice(points: np.ndarray, weights: np.ndarray, origin: np.ndarray) ->
     return None if fitted is None else fitted.lattice
 
 
-def _distinct(vectors: np.ndarray) -> np.ndarray:
-    """Vectors that are not within a pixel and a half of one before them."""
+def _commonest(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Vectors (n, 2) of which none is within a pixel and a half of another, the commonest first.
+
+    Of vectors that are near to each other the first stands for all, with the sum of their weights.
+    """
+    if not len(vectors):
+        return vectors
     kept: list[np.ndarray] = []
-    for vector in vectors:
-        if all(np.linalg.norm(vector - other) > 1.5 for other in kept):
+    total: list[float] = []
+    for vector, weight in zip(vectors, weights, strict=True):
+        near = [number for number, other in enumerate(kept) if np.hypot(*(vector - other)) < 1.5]
+        if near:
+            total[near[0]] += weight
+        else:
             kept.append(vector)
-    return np.array(kept)
+            total.append(weight)
+    return np.array(kept)[np.argsort(total)[::-1]]
 
 
 def _open(u: np.ndarray, v: np.ndarray) -> bool:

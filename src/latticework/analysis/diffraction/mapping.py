@@ -6,7 +6,13 @@ import numpy as np
 
 from latticework.analysis.diffraction.scan_strain import VAGUE, WORST, Lattices
 from latticework.analysis.diffraction.strain import Convention, strain, strain_errors
-from latticework.analysis.diffraction.strain_map import MEASURED, UNFIT, UNSURE, StrainMap
+from latticework.analysis.diffraction.strain_map import (
+    MEASURED,
+    REASONS,
+    UNFIT,
+    UNSURE,
+    StrainMap,
+)
 from latticework.datasets.read import PictureError
 from latticework.datasets.scans import rows_and_columns
 
@@ -65,6 +71,13 @@ def strain_map(
         reason[(reason == MEASURED) & (found.residual > limit)] = UNFIT
     reason[(reason == MEASURED) & (relative_error(found) > VAGUE)] = UNSURE
     measured = (reason == MEASURED).reshape(shape)
+    if not measured.any():
+        counts = np.bincount(reason)
+        why = ", ".join(f"{n}: {REASONS[i]}" for i, n in enumerate(counts) if n)
+        raise PictureError(
+            f"none of {reason.size} positions could be measured ({why}); --no-refine gives the "
+            "network's answer alone"
+        )
     lattice = found.lattice.reshape(*shape, 3, 2)
     turned = np.eye(2) if camera is None else camera
     vectors = lattice[..., 1:, :] @ turned

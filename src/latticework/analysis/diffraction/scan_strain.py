@@ -223,7 +223,7 @@ def measure_lattices(
             check = differences if number % every == 0 else None
             _measure(found, part, read, reason, base, reader, options, probe, indices, check)
             bar.update(len(read))
-    if differences:
+    if sum(map(len, differences)):
         found.covariance[:] += model_covariance(np.concatenate(differences))
     return found
 
