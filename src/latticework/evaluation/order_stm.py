@@ -46,7 +46,7 @@ def order_scores(
     `significance`, and `amplitude`, the strength of the state that the structure was given, 0 for
     none. Of orientations `area`, the share of the image whose domain's orientation is right;
     `area_alone`, without the field of neighbours; `area_known`, by the field with true classes;
-    `molecules`, the share of single molecules that are right.
+    `alone`, the share of single molecules that are right.
 
     Parameters
     ----------
@@ -153,5 +153,9 @@ def area_scores(
         "area": right(sites["domain"].to_numpy(int)),
         "area_alone": right(alone),
         "area_known": float((field[at_true] == truth[at_true]).mean()),
+<<<<<<< HEAD
         "turned": float((alone[near] == kinds[match[near]]).mean()),
+=======
+        "alone": float((alone[near] == kinds[match[near]]).mean()),
+>>>>>>> stm
     }

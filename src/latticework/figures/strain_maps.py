@@ -68,7 +68,7 @@ def draw_strain(pattern: np.ndarray, found: StrainMap) -> Figure:
         ("dilation, %", maps[0] + maps[1], "symmetric"),
         (r"error of $\varepsilon_{xx}$, %", errors[0], "positive"),
         ("residual of the fit", np.where(found.measured, found.residual, np.nan), "positive"),
-        ("share of peaks in the lattice", found.indexed, "share"),
+        ("share of peaks indexed", found.indexed, "share"),
     )
     for ax, (title, values, limits) in zip(axes[1], beside, strict=True):
         _draw_map(ax, values, None, limits)

@@ -38,6 +38,8 @@ USUAL = {
     6: {
         "2 × 1": [(0.5, 0.0)],
         "√3 × √3": [(THIRD, THIRD)],
+        "√7 × √7": [(3 / 7, 1 / 7), (1 / 7, -2 / 7), (2 / 7, 3 / 7)],
+        "√7 × √7, mirrored": [(1 / 7, 3 / 7), (-2 / 7, 1 / 7), (3 / 7, 2 / 7)],
         "3 × 3": [(THIRD, 0.0), (0.0, THIRD), (THIRD, -THIRD)],
     },
 }
@@ -94,20 +96,14 @@ def lattice_of_sites(
     if bonds is not None and bonds.coordination in USUAL:
         vectors = neighbour_vectors(positions, bonds.longest / sampling, bonds.coordination)
         return None if vectors is None else on_lattice(positions, vectors)
-    nearest = np.median(cKDTree(positions).query(positions, k=2)[0][:, 1])
-    tried = []
-    for coordination in USUAL:
-        vectors = neighbour_vectors(positions, ACROSS * float(nearest), coordination)
-        if vectors is not None and abs(np.linalg.det(vectors)) > 0.3 * nearest**2:
-            tried.append(on_lattice(positions, vectors))
-    return max(tried, key=lambda one: len(one.single(0)) * _near(one), default=None)
-
-
-def _near(lattice: SiteLattice) -> float:
-    """Neighbours of a site of the largest group, over those of the lattice."""
-    own = lattice.single(0)
-    full = len(own) * (3 if lattice.hexagonal else 2)
-    return len(lattice.pairs_of(own)) / max(full, 1)
+    nearest = float(np.median(cKDTree(positions).query(positions, k=2)[0][:, 1]))
+    pairs = cKDTree(positions).query_pairs(ACROSS * nearest, output_type="ndarray")
+    edges = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+    angles = np.arctan2(edges[:, 1], edges[:, 0])
+    # Directions of neighbours repeat after 90° or after 60°.
+    coordination = max(USUAL, key=lambda count: abs(np.exp(1j * count * angles).mean()))
+    vectors = neighbour_vectors(positions, ACROSS * nearest, coordination)
+    return None if vectors is None else on_lattice(positions, vectors)
 
 
 def read_order(
@@ -207,7 +203,7 @@ def in_words(found: Ordered, sampling: float | None) -> list[str]:
     for name, state in found.states.items():
         if not state.present:
             lines.append(
-                f"no order at {name}: neighbours agree {state.significance:.1f} standard "
+                f"no order at {name}: sites agree {state.significance:.1f} standard "
                 f"deviations more than by chance, and {SIGNIFICANT:g} are asked for"
             )
             continue

@@ -27,7 +27,8 @@ LOCAL = 1.0  # spacings: that of the neighbourhood of the local order parameter
 LARGEST = 12  # sites after which an ordered state repeats at the latest
 SAME = 1e-6
 # Correlation of neighbours over what independent noise would have; below it there is no order.
-SIGNIFICANT = 3.0
+SIGNIFICANT = 5.0
+REACHES = (1.2, 2.3, 4.2)  # spacings, of pairs of sites that may agree
 FEWEST = 8  # sites that hang together
 LEAST_NOISE = 0.05  # robust standard deviations
 
@@ -53,7 +54,7 @@ class SiteOrder:
     amplitude, noise
         (m,) of the state in each reading, in robust standard deviations, and what is left of it.
     significance
-        Correlation of neighbours' brightness, as the state has it, over that of noise.
+        Correlation of brightness, as the state has it, over that of independent noise.
     length
         Correlation length of the order in units of the positions.
     correlation
@@ -74,7 +75,7 @@ class SiteOrder:
 
     @property
     def present(self) -> bool:
-        """Whether there is order: neighbours agree more than noise would."""
+        """Whether there is order: sites agree more than noise would."""
         return self.significance > SIGNIFICANT
 
     @property
@@ -202,18 +203,25 @@ def order_of(
         local=_everywhere(local, own, count),
         amplitude=amplitude,
         noise=noise,
-        significance=_significance(read[0], shape, pairs),
+        significance=_significance(read[0], shape, places, lattice.spacing),
         length=length,
         correlation=np.stack([distance, correlation]),
     )
 
 
-def _significance(read: np.ndarray, shape: np.ndarray, pairs: np.ndarray) -> float:
-    """Correlation of neighbours' values with what one domain would have, over that of noise."""
-    expected = (shape[pairs[:, 0]] * shape[pairs[:, 1]]).mean(axis=1)
-    seen = read[pairs[:, 0]] * read[pairs[:, 1]]
-    size = np.sqrt((expected**2).sum()) * np.mean(read**2)
-    return float((expected * seen).sum() / max(size, 1e-300))
+def _significance(read: np.ndarray, shape: np.ndarray, places: np.ndarray, spacing: float) -> float:
+    """Correlation of values with what one domain would have, over that of independent noise.
+
+    Of all pairs of sites nearer than so many spacings: domains may be small, or the state weak and
+    long. The largest of them.
+    """
+    found = []
+    for reach in REACHES:
+        i, j = cKDTree(places).query_pairs(reach * spacing, output_type="ndarray").T
+        expected = (shape[i] * shape[j]).mean(axis=1)
+        size = np.sqrt((expected**2).sum()) * np.mean(read**2)
+        found.append(float((expected * read[i] * read[j]).sum() / max(size, 1e-300)))
+    return max(found)
 
 
 def _everywhere(
