@@ -153,9 +153,5 @@ def area_scores(
         "area": right(sites["domain"].to_numpy(int)),
         "area_alone": right(alone),
         "area_known": float((field[at_true] == truth[at_true]).mean()),
-<<<<<<< HEAD
-        "turned": float((alone[near] == kinds[match[near]]).mean()),
-=======
         "alone": float((alone[near] == kinds[match[near]]).mean()),
->>>>>>> stm
     }
