@@ -75,7 +75,7 @@ def by_table(make):
 
 
 def judged(wildcards):
-    """Names of the studies whose shards a rule reads: its own, or all of the modality."""
+    """Names of the studies whose shards are read, its own or all of the modality."""
     wide = wildcards.get("table") == "cross_domain"
     return CONFIG.alike(wildcards.study) if wide else [wildcards.study]
 

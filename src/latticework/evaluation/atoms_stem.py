@@ -81,6 +81,7 @@ def load_held_out(
         Evaluation.model_validate(evaluation),
         Images.model_validate(inference),
         scanned_image,
+        working_sampling(card),
     )
 
 

@@ -66,7 +66,8 @@ class HeldOut:
 
     `bank` has what was simulated of the structures in the same order; `settings` say in which
     microscope they are imaged, `inference` how the images are read. `imaged` makes their images, as
-    `held_out_image`, which is for exit waves.
+    `held_out_image`, which is for exit waves. `pixel` is that of these images, Å, where they do not
+    fill the box exactly.
     """
 
     network: torch.nn.Module
@@ -76,6 +77,7 @@ class HeldOut:
     settings: Evaluation
     inference: Images
     imaged: Callable[..., np.ndarray] = held_out_image
+    pixel: float | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -128,7 +130,7 @@ def read_held_out(
         held_out.network,
         held_out.card,
         image,
-        held_out.bank.box / image.shape[-1],
+        held_out.pixel or held_out.bank.box / image.shape[-1],
         tile=held_out.inference.tile,
         overlap=held_out.inference.overlap,
         symmetries=held_out.inference.symmetries,
