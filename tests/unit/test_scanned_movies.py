@@ -11,10 +11,10 @@ BOX, SIZE, SAMPLING = 32.0, 96, 0.25
 
 
 def sharp(seed=0):
-    """A periodic pair of images (detector, m, m) with a few blobs, at a probe's bandwidth."""
+    """A periodic pair of images (detector, m, m) of blobs, at a probe's bandwidth."""
     rng = np.random.default_rng(seed)
     field = np.zeros((80, 80))
-    field[tuple(rng.integers(0, 80, (2, 30)))] = 1
+    field[tuple(rng.integers(0, 80, (2, 250)))] = 1
     smooth = ndimage.gaussian_filter(field, 2.0, mode="wrap") + 0.002
     return np.stack([smooth, 2 * smooth]).astype(np.float32)
 

@@ -158,6 +158,9 @@ def test_sites_follow_the_drift_and_states_are_the_truth():
     known = (true >= 0) & (found.seen >= 0)
     assert known.mean() > 0.7
     np.testing.assert_array_equal(found.seen[known], true[known])
+    # Columns that are empty all the time count as well.
+    chalcogen = (found.sites["host"] == "S2").to_numpy()
+    assert (np.where(known, true, 0) == 0).all(axis=1)[chalcogen].sum() > 5
     counts = confusion_table(found, true).set_index(["host", "state"])
     assert counts.at[("S2", "S"), "S"] == counts.loc[("S2", "S")].sum() > 50
     table, chains = transition_table(found)

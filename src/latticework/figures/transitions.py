@@ -46,7 +46,7 @@ def transitions(
         label = f"{state} on {host}"
         time.plot(own["frame"], own["share"], color=colours[host, state], label=label)
     time.set(xlabel="frame", ylabel="share of the sites", ylim=(-0.02, 1.02))
-    time.legend(loc="center right")
+    time.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     style.label(time, "b", "shares in time")
     known = table[table["events"].round() + table["events_raw"] > 0].reset_index(drop=True)
     line = np.arange(len(known))

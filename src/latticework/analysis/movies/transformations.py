@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from latticework.analysis.atoms.sublattices import sublattices, translations
 from latticework.analysis.movies.drift import DriftTracker
 from latticework.analysis.movies.sites import SEEN, SITE_REACH, find_sites, settled
+from latticework.structures.thinning import hard_core
 
 NOTHING = "nothing"
 # Å: frames are smoothed with it before they are compared; sites this near to the border of a frame
@@ -18,6 +19,9 @@ SMOOTHING, EDGE = 0.8, 1.5
 # A frame with less than this share of the atoms of the middle one shows no crystal; one whose atoms
 # are not at the sites, this share of them within so many Å, shows another, or noise.
 LEAST_ATOMS, LEAST_FIT, FIT = 0.5, 0.5, 0.45
+# Of a site where nothing is ever seen: sites that lead to it, and rounds, for several together.
+# Of translations that count, over the shortest.
+WITNESSES, EMPTY_ROUNDS, LONGER = 3, 3, 1.25
 # Å: how far off a frame may be after the images were compared, the bin of a histogram of ways, its
 # smoothing; and the share of the commonest way's number that makes another as common.
 REACH, BIN, WIDTH, COMMON = 4.0, 0.1, 0.2, 0.75
@@ -85,10 +89,11 @@ def follow(
     for frame, jump in _jumps(seen, places, steps, np.flatnonzero(shown)):
         placed.loc[placed["frame"] == frame, axes] += jump
         drift[frame] -= jump
+    places = _with_empty(places, _usual(seen))
     seen = _observed(placed, places, symbols, len(frames))
     seen[~_visible(places, drift, frames.shape[1:], sampling, mask)] = -1
     hosts = _hosts(places, seen, symbols)
-    kept = hosts != ""
+    kept = (hosts != "") & (seen >= 0).any(axis=1)
     sites = pd.DataFrame(places[kept], columns=axes).assign(host=hosts[kept])
     return Followed(sites, symbols, seen[kept], drift)
 
@@ -264,13 +269,54 @@ def _visible(
     return inside
 
 
+def _usual(seen: np.ndarray) -> np.ndarray:
+    """Number (sites,) of the class that each site holds most of the time."""
+    most = int(seen.max(initial=1)) + 1
+    counts = np.array([np.bincount(row[row > 0], minlength=most) for row in seen])
+    return counts[:, 1:].argmax(axis=1) + 1
+
+
+def _with_empty(places: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Sites (n, 2), and those where nothing is ever seen but neighbours say that one should be.
+
+    Without them only those empty sites would count that are filled some day, and sites would seem
+    to be filled too often. A site is where translations of the lattice lead from three others.
+    """
+    steps = translations(places, usual)
+    number = sublattices(places, usual)
+    if not len(steps):
+        return places
+    ways = np.concatenate([steps, [steps[0] + steps[1], steps[0] - steps[1]]])
+    length = np.linalg.norm(ways, axis=1)
+    # The shortest alone: two of them lead across a straight edge, where nothing has to be.
+    ways = np.concatenate([ways, -ways])[np.tile(length < LONGER * length.min(), 2)]
+    found = [places]
+    for one in np.unique(number[number >= 0]):
+        members, known = places[number == one], places
+        for _ in range(EMPTY_ROUNDS):
+            guesses = (members[:, None] + ways).reshape(-1, 2)
+            guesses = guesses[cKDTree(known).query(guesses)[0] > SITE_REACH]
+            if not len(guesses):
+                break
+            near = cKDTree(guesses).query_ball_point(guesses, FIT)
+            agree = np.array([len(group) for group in near])
+            middle = np.array([guesses[group].mean(axis=0) for group in near])[agree >= WITNESSES]
+            if not len(middle):
+                break
+            sure = agree[agree >= WITNESSES].astype(float)
+            new = middle[hard_core(middle, SITE_REACH, priority=sure)]
+            members, known = np.concatenate([members, new]), np.concatenate([known, new])
+            found.append(new)
+    return np.concatenate(found)
+
+
 def _hosts(places: np.ndarray, seen: np.ndarray, symbols: tuple[str, ...]) -> np.ndarray:
     """Class that most sites of each site's sublattice hold, "" for sites of none.
 
     Where there is no lattice, every site is of the class that it holds most of the time.
     """
     counts = np.array([np.bincount(row[row >= 0], minlength=len(symbols)) for row in seen])
-    own = counts[:, 1:].argmax(axis=1) + 1
+    own = _usual(seen)
     number = sublattices(places, own)
     names = np.array(symbols, dtype=object)
     if (number < 0).all():
