@@ -11,6 +11,7 @@ import numpy as np
 
 FEWEST = 5  # peaks of a fit (Munshi 2022, Methods)
 STRONGEST = 24  # peaks whose differences are candidates
+LEAST_EXPLAINED = 0.14  # of the weight of all peaks but the direct beam
 # Of the shorter vector: how far a peak may be from its place in the lattice.
 NEAR = 0.12
 OUTLIER = 4.0  # residuals in robust standard deviations
@@ -83,6 +84,10 @@ def find_lattice(points: np.ndarray, weights: np.ndarray, origin: np.ndarray) ->
         return None
     bases = [reduced(np.stack(pair)) for pair in pairs]
     explained = np.array([_explained(points, weights, origin, basis) for basis in bases])
+    # Of peaks in noise a tenth of the weight lies near some lattice's places.
+    others = weights[np.linalg.norm(points - origin, axis=1) > 1].sum()
+    if explained.max() - (weights.sum() - others) < LEAST_EXPLAINED * others:
+        return None
     areas = np.array([abs(np.linalg.det(basis)) for basis in bases])
     best = np.flatnonzero(explained >= 0.95 * explained.max())
     lattice = np.vstack([origin, bases[best[np.argmax(areas[best])]]])

@@ -101,10 +101,23 @@ def network_peaks(patterns: np.ndarray, reader: Reader) -> list[tuple[np.ndarray
     return [(places[c], weights[c]) for c in chosen]
 
 
-def diffracted(pattern: np.ndarray, beam: np.ndarray, radius: float) -> float:
+def beam_reach(probe: np.ndarray) -> float:
+    """Radius in px that holds 99 % of a vacuum probe (ky, kx), at most three of its disk's.
+
+    The disk's own would miss the rings of a bullseye.
+    """
+    (x, y), radius = disk(probe)
+    rows, columns = np.indices(probe.shape)
+    away = np.hypot(columns - x, rows - y).ravel()
+    order = np.argsort(away)
+    held = np.cumsum(probe.ravel()[order])
+    return float(min(away[order][np.searchsorted(held, 0.99 * held[-1])], 3 * radius)) + 1
+
+
+def diffracted(pattern: np.ndarray, beam: np.ndarray, reach: float) -> float:
     """Share of a pattern's intensity beyond its direct beam, a place (x, y) and a radius in px."""
     y, x = np.indices(pattern.shape)
-    inside = np.hypot(x - beam[0], y - beam[1]) <= 1.3 * radius + 1.5
+    inside = np.hypot(x - beam[0], y - beam[1]) <= reach
     return 1 - float(pattern[inside].sum() / pattern.sum())
 
 
@@ -264,7 +277,8 @@ def _measure(
     numbers = np.arange(part.start, part.stop)
     fits = []
     beam, radius = disk(reader.probe)
-    vacuum = diffracted(reader.probe, np.array(beam), radius)
+    reach = beam_reach(reader.probe)
+    vacuum = diffracted(reader.probe, np.array(beam), reach)
     overlap = len(disks.overlapping(torch.from_numpy(base), radius)) > 0
     whole = np.array([repaired(pattern)[0] for pattern in read[good]])
     found_peaks = network_peaks(whole, reader) if len(good) else ()
@@ -273,7 +287,7 @@ def _measure(
         if fit is None:
             reason[number] = FEW
             continue
-        if diffracted(pattern, fit.lattice[0], radius) < vacuum + DIFFRACTED:
+        if diffracted(pattern, fit.lattice[0], reach) < vacuum + DIFFRACTED:
             reason[number] = DIRECT_BEAM
             continue
         fits.append((number, fit))
