@@ -106,7 +106,7 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read an image and say what its lattice is: 0, also where it has none."""
     check(arguments)
-    from latticework.analysis.surfaces.reading import in_words, read_lattice
+    from latticework.analysis.surfaces.reading import CONFIDENT, in_words, read_lattice
     from latticework.analysis.surfaces.scale import scale_of
     from latticework.datasets.read import read_picture
     from latticework.shards import write_csv
@@ -119,7 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
     warnings = [*picture.warnings, *reading.warnings]
     if len(picture.image) > 1:
         warnings.append(f"the first of {len(picture.image)} frames was read")
-    if arguments.constant is not None and reading.lattice is not None:
+    sure = reading.lattice is not None and reading.lattice.confidence >= CONFIDENT
+    if arguments.constant is not None and not sure:
+        warnings.append("--constant: no lattice is certain enough to say what a pixel is")
+    if arguments.constant is not None and sure:
         measured = scale_of(reading, arguments.constant, sampling)
         print(
             f"pixel {measured.sampling:.4f} ± {measured.sigma:.4f} Å by the lattice constant of "
