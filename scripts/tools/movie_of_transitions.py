@@ -1,6 +1,6 @@
 """A simulated STEM movie of a crystal whose columns lose atoms, read by the published network.
 
-    python scripts/tools/movie_of_transitions.py --out /tmp/transitions --doses 3e4 1e5 3e5
+    python scripts/tools/movie_of_transitions.py --out transitions --doses 3e4 1e5 3e5
 
 The true changes beside those that are found, raw and corrected, for each dose: transitions.csv, of
 all movies together pooled.csv, and a picture of each. The confusion is measured on a movie of
