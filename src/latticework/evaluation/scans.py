@@ -24,7 +24,7 @@ from latticework.seeds import stream
 Arrays = Mapping[str, np.ndarray]
 # Of one position: lattice (3, 2) px and covariance (6, 6), or None where there is none.
 Measured = tuple[np.ndarray, np.ndarray] | None
-TUNED_ON = 6  # positions of each scan for tuning, evenly over it
+TUNED_ON = 12  # positions of each scan for tuning, evenly over it
 # How a lattice is fitted to what a correlation finds: as quantem 0.1.10 does it, whose
 # `fit_lattice` keeps every peak within half of the shorter vector, or as we do, without outliers.
 FITS = {"quantem": {"near": 0.5, "outliers": True}, "without outliers": {}}
