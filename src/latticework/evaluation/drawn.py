@@ -24,12 +24,10 @@ from latticework.evaluation.atoms import ALL, as_arrays, class_scores, pooled
 from latticework.evaluation.groups import atom_groups, in_field
 from latticework.evaluation.held_out import HeldOut, load_held_out
 from latticework.evaluation.matching import match
-from latticework.hardware import best_device
 from latticework.imaging.detector import detect
 from latticework.imaging.draws import draw
 from latticework.imaging.hrtem import CAMERA, image_sizes
 from latticework.imaging.waves import OPTICS, series_intensity
-from latticework.inference.class_maps import predict
 from latticework.materials import Material
 from latticework.seeds import torch_seed
 from latticework.structures import displacement_of, specimen
@@ -93,16 +91,7 @@ def drawn_rows(
         image, sampling, microscope = draw_image(
             held_out, number, torch_seed(seed, f"evaluation/drawn/{repeat}/microscope", number)
         )
-        probabilities, working = predict(
-            held_out.network,
-            held_out.card,
-            image,
-            sampling,
-            tile=held_out.inference.tile,
-            overlap=held_out.inference.overlap,
-            symmetries=held_out.inference.symmetries,
-            device=best_device(),
-        )
+        probabilities, working = held_out.read(image, sampling)
         found = localise(
             probabilities,
             epsilon=held_out.inference.epsilon,

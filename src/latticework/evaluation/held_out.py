@@ -84,6 +84,20 @@ class HeldOut:
         """Names of the network's classes, from 1 on."""
         return list(self.card["classes"])
 
+    def read(self, image: np.ndarray, sampling: float) -> tuple[np.ndarray, float]:
+        """The network's class maps of an image (series, ny, nx) with a pixel in Å, and theirs."""
+        how = self.inference
+        return predict(
+            self.network,
+            self.card,
+            image,
+            sampling,
+            tile=how.tile,
+            overlap=how.overlap,
+            symmetries=how.symmetries,
+            device=best_device(),
+        )
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -126,17 +140,8 @@ def read_held_out(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """An image as `held_out_image` makes it, its class maps, and the maps' pixel in Å."""
     image = held_out.imaged(held_out, structure, defocus=defocus, dose=dose, seed=seed)
-    probabilities, sampling = predict(
-        held_out.network,
-        held_out.card,
-        image,
-        held_out.pixel or held_out.bank.box / image.shape[-1],
-        tile=held_out.inference.tile,
-        overlap=held_out.inference.overlap,
-        symmetries=held_out.inference.symmetries,
-        device=best_device(),
-    )
-    return image, probabilities, sampling
+    pixel = held_out.pixel or held_out.bank.box / image.shape[-1]
+    return image, *held_out.read(image, pixel)
 
 
 def held_out_maps(held_out: HeldOut, seed: int) -> Iterator[Reading]:

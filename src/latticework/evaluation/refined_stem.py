@@ -27,9 +27,8 @@ from latticework.evaluation.drawn import REPEATS
 from latticework.evaluation.groups import in_field
 from latticework.evaluation.held_out import HeldOut
 from latticework.evaluation.matching import match
-from latticework.hardware import best_device
 from latticework.imaging.bank import image_bank
-from latticework.inference.class_maps import predict, working_sampling
+from latticework.inference.class_maps import working_sampling
 from latticework.limits.positions import neighbourhood
 from latticework.materials import Material
 from latticework.seeds import stream, torch_seed
@@ -143,16 +142,7 @@ def cases(held_out: HeldOut, crystals: HeldOut, bounds: pd.DataFrame, seed: int)
 def judged(case: Case, held_out: HeldOut, material: Material) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of a case by class, and the errors of the atoms that were found, a row an atom."""
     how, settings, card = held_out.inference, held_out.settings, held_out.card
-    maps, pixel = predict(
-        held_out.network,
-        card,
-        case.image[None],
-        case.sampling,
-        tile=how.tile,
-        overlap=how.overlap,
-        symmetries=how.symmetries,
-        device=best_device(),
-    )
+    maps, pixel = held_out.read(case.image[None], case.sampling)
     table = atoms_table(
         maps, pixel, case.sampling, card, epsilon=how.epsilon, threshold=how.threshold
     )

@@ -69,6 +69,25 @@ class Lattices:
     residual: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What all positions of a scan have in common.
+
+    base (3, 2): their lattice to begin with, px; probe and indices: of the disks that are refined,
+    if they are; overlap: whether these cover each other's edges; reach: radius of the direct beam
+    in px, and least: the share of a pattern's intensity that has to lie beyond it.
+    """
+
+    reader: Reader
+    options: Options
+    base: np.ndarray
+    probe: disks.Probe | None
+    indices: torch.Tensor | None
+    overlap: bool
+    reach: float
+    least: float
+
+
 def faults(patterns: np.ndarray) -> np.ndarray:
     """For each of patterns (n, ky, kx) the index of the reason why it cannot be measured, or 0."""
     reason = np.zeros(len(patterns), np.uint8)
@@ -128,12 +147,12 @@ def read_batches(patterns: Patterns, size: int) -> Iterator[tuple[slice, np.ndar
     """
     start = 0
     for places, block in patterns.blocks(size):
-        read = without_hot_pixels(block)
+        read = hot_unknown(block)
         yield slice(start, start + len(places)), read, faults(read)
         start += len(places)
 
 
-def without_hot_pixels(patterns: np.ndarray) -> np.ndarray:
+def hot_unknown(patterns: np.ndarray) -> np.ndarray:
     """Patterns (n, ky, kx) as float32, their hot pixels NaN."""
     read = patterns.astype(np.float32)
     for pattern in read:
@@ -150,7 +169,7 @@ def average(patterns: Patterns, count: int = AVERAGED) -> np.ndarray:
     chosen = np.unique(np.linspace(0, len(places) - 1, count).round().astype(int))
     total, used = np.zeros(patterns.shape), 0
     for number in chosen:
-        pattern = without_hot_pixels(np.asarray(patterns.data[places[number]])[None])
+        pattern = hot_unknown(np.asarray(patterns.data[places[number]])[None])
         if faults(pattern)[0] == MEASURED:
             whole, _ = repaired(pattern[0])
             total += whole / whole.sum()
@@ -221,6 +240,24 @@ def measure_lattices(
         np.full(count, np.nan),
         np.full(count, np.nan),
     )
+    shared = _shared(base, mean, reader, options)
+    differences: list[np.ndarray] = []
+    every = max(1, -(-count // (batch * CHECKED)))
+    with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
+        for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
+            check = differences if number % every == 0 else None
+            _measure(found, part, read, reason, shared, check)
+            bar.update(len(read))
+    if sum(map(len, differences)):
+        found.covariance[:] += model_covariance(np.concatenate(differences))
+    return found
+
+
+def _shared(base: np.ndarray, mean: np.ndarray, reader: Reader, options: Options) -> _Shared:
+    """What is needed at every position, from the first lattice and the mean pattern (ky, kx)."""
+    beam, radius = disk(reader.probe)
+    reach = beam_reach(reader.probe)
+    least = diffracted(reader.probe, np.array(beam), reach) + DIFFRACTED
     probe, indices = None, None
     if options.refine:
         probe = vacuum_probe(reader.probe, options.power)
@@ -229,16 +266,8 @@ def measure_lattices(
         best = disks.refine(whole[None], first[None], indices, probe)
         if best.converged.all():
             base = best.lattice[0].numpy()
-    differences: list[np.ndarray] = []
-    every = max(1, -(-count // (batch * CHECKED)))
-    with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
-        for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
-            check = differences if number % every == 0 else None
-            _measure(found, part, read, reason, base, reader, options, probe, indices, check)
-            bar.update(len(read))
-    if sum(map(len, differences)):
-        found.covariance[:] += model_covariance(np.concatenate(differences))
-    return found
+    overlap = len(disks.overlapping(torch.from_numpy(base), radius)) > 0
+    return _Shared(reader, options, base, probe, indices, overlap, reach, least)
 
 
 def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
@@ -265,29 +294,21 @@ def _measure(
     part: slice,
     read: np.ndarray,
     reason: np.ndarray,
-    base: np.ndarray,
-    reader: Reader,
-    options: Options,
-    probe: disks.Probe | None,
-    indices: torch.Tensor | None,
+    shared: _Shared,
     differences: list[np.ndarray] | None,
 ) -> None:
     """Fill in the lattices of one batch of patterns; note what another model would say."""
     good = np.flatnonzero(reason == MEASURED)
     numbers = np.arange(part.start, part.stop)
     fits = []
-    beam, radius = disk(reader.probe)
-    reach = beam_reach(reader.probe)
-    vacuum = diffracted(reader.probe, np.array(beam), reach)
-    overlap = len(disks.overlapping(torch.from_numpy(base), radius)) > 0
     whole = np.array([repaired(pattern)[0] for pattern in read[good]])
-    found_peaks = network_peaks(whole, reader) if len(good) else ()
+    found_peaks = network_peaks(whole, shared.reader) if len(good) else ()
     for number, pattern, (places, weights) in zip(good, whole, found_peaks, strict=True):
-        fit = fit_lattice(places, weights, base) if len(places) else None
+        fit = fit_lattice(places, weights, shared.base) if len(places) else None
         if fit is None:
             reason[number] = FEW
             continue
-        if diffracted(pattern, fit.lattice[0], reach) < vacuum + DIFFRACTED:
+        if diffracted(pattern, fit.lattice[0], shared.reach) < shared.least:
             reason[number] = DIRECT_BEAM
             continue
         fits.append((number, fit))
@@ -295,14 +316,15 @@ def _measure(
         found.lattice[at], found.covariance[at] = fit.lattice, fit.covariance
         found.peaks[at], found.residual[at] = fit.used.sum(), fit.rms
         found.indexed[at] = weights[fit.used].sum() / weights.sum()
-    if options.refine and fits:
+    if shared.probe is not None and fits:
+        indices, probe, degree = shared.indices, shared.probe, shared.options.degree
         chosen = np.array([number for number, _ in fits])
         start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
-        if overlap:
+        if shared.overlap:
             # Of disks that overlap a network says less than the mean pattern does.
-            start[:] = torch.from_numpy(base)
+            start[:] = torch.from_numpy(shared.base)
         patterns = torch.from_numpy(read[chosen])
-        refined = disks.refine(patterns, start, indices, probe, degree=options.degree)
+        refined = disks.refine(patterns, start, indices, probe, degree=degree)
         moved = torch.linalg.norm(
             disks.design_matrix(indices) @ (refined.lattice - start), dim=-1
         ).amax(-1)
@@ -310,7 +332,7 @@ def _measure(
         reason[chosen[~settled]] = UNSETTLED
         if differences is not None and settled.any():
             best = refined.lattice[settled]
-            other = disks.refine(patterns[settled], best, indices, probe, degree=options.degree + 1)
+            other = disks.refine(patterns[settled], best, indices, probe, degree=degree + 1)
             differences.append((other.lattice - best)[other.converged].numpy())
         at = numbers[chosen]
         found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
