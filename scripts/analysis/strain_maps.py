@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from latticework import shards
-from latticework.analysis.diffraction import mapping, scan_strain, strain_map
+from latticework.analysis.diffraction import mapping, scan_patterns, scan_strain, strain_map
 from latticework.analysis.diffraction.scan_peaks import make_reader
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
@@ -27,8 +27,8 @@ def main(dataset: Path, sources: Path, weights: Path, maps: Path, table: Path) -
     sampling = float(arrays["reciprocal_sampling"])
     calibration = Calibration(sampling, known["sampling_source"][0], arrays["probe"])
     reader, warnings = make_reader(weights, patterns.shape, calibration, threshold=0.05, samples=1)
-    mean = scan_strain.average(patterns)
-    warnings += scan_strain.probe_warnings(mean, calibration.probe)
+    mean = scan_patterns.average(patterns)
+    warnings += scan_patterns.probe_warnings(mean, calibration.probe)
     lattices = scan_strain.measure_lattices(patterns, mean, reader, scan_strain.Options())
     camera = None
     if entry.ellipse:

@@ -9,12 +9,12 @@ import torch
 
 from latticework import shards
 from latticework.analysis.diffraction import disks
+from latticework.analysis.diffraction.scan_patterns import average
 from latticework.analysis.diffraction.scan_peaks import make_reader
 from latticework.analysis.diffraction.scan_strain import (
     BATCH,
     MEASURED,
     Options,
-    average,
     measure_lattices,
     vacuum_probe,
 )

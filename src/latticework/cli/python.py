@@ -16,7 +16,7 @@ import pandas as pd
 from latticework import materials
 from latticework.analysis.atoms import exports
 from latticework.analysis.atoms.reading import Prediction
-from latticework.analysis.diffraction import mapping, scan_strain
+from latticework.analysis.diffraction import mapping, scan_patterns, scan_strain
 from latticework.analysis.diffraction.scan_peaks import make_reader, problem_warning, scan_peaks
 from latticework.analysis.diffraction.strain_map import StrainMap
 from latticework.analysis.predicting import read_images
@@ -233,8 +233,8 @@ def strain(
         sampling=reciprocal_pixel,
     )
     reader, said = make_reader(path, read.shape, calibration, threshold=0.05, samples=1)
-    mean = scan_strain.average(read)
-    _tell([*said, *scan_strain.probe_warnings(mean, calibration.probe)])
+    mean = scan_patterns.average(read)
+    _tell([*said, *scan_patterns.probe_warnings(mean, calibration.probe)])
     options = scan_strain.Options(refine=refine, lattice=None)
     lattices = scan_strain.measure_lattices(read, mean, reader, options, progress=progress)
     return mapping.strain_map(lattices, read.scan, region=reference, angle=radians(rotation))

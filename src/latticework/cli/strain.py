@@ -216,7 +216,7 @@ def run(arguments: argparse.Namespace) -> int:
     powder = None if arguments.rings is None else crystal_of(arguments.rings[1])
     # Imported here, so that --help and a wrong option answer at once.
     from latticework import shards
-    from latticework.analysis.diffraction import mapping, scan_strain, strain_map
+    from latticework.analysis.diffraction import mapping, scan_patterns, scan_strain, strain_map
     from latticework.analysis.diffraction.scan_peaks import make_reader
     from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.rings import fit_rings, round_again
@@ -242,8 +242,8 @@ def run(arguments: argparse.Namespace) -> int:
     reader, warnings = make_reader(
         weights_path, patterns.shape, calibration, threshold=arguments.threshold, samples=1
     )
-    mean = scan_strain.average(patterns)
-    warnings += scan_strain.probe_warnings(mean, calibration.probe)
+    mean = scan_patterns.average(patterns)
+    warnings += scan_patterns.probe_warnings(mean, calibration.probe)
     _warn(warnings)
     options = scan_strain.Options(
         refine=not arguments.no_refine,
