@@ -33,17 +33,19 @@ def main(
     for dose in (0, *doses):
         seen = {name: exposed(arrays, dose, seed, name) for name, arrays in read.items()}
         # At each dose anew, as somebody would who sees the patterns.
-        chosen = tuned(
+        best, complete = tuned(
             [(seen[name], read[name]) for name in tuning],
             detect,
             drawn,
             lambda trials: tqdm(trials, desc=f"{method} tuning", unit="trial"),
         )
-        print(f"{method}, dose {dose:g}: {dict(chosen)}")
-        for name in references:
-            found = correlated(seen[name], read[name], detect, chosen)
-            labels = {"scan": name, "dose": dose, "method": method}
-            tables.append(strain_table(found, read[name], references[name], **labels))
+        answers = {method: best, f"{method}, complete": complete}
+        for label, chosen in answers.items():
+            print(f"{label}, dose {dose:g}: {dict(chosen)}")
+            for name in references:
+                found = correlated(seen[name], read[name], detect, chosen)
+                labels = {"scan": name, "dose": dose, "method": label}
+                tables.append(strain_table(found, read[name], references[name], **labels))
     shards.write_csv(output, pd.concat(tables))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from latticework.analysis.diffraction import disk_models
 from latticework.analysis.diffraction.disks import (
     POWER,
     lattice_points,
@@ -141,3 +142,25 @@ def test_the_scatter_of_a_plain_pattern_is_at_the_bound():
     expected = bound[0].diagonal().sqrt()
     assert (scatter / expected > 0.8).all()
     assert (scatter / expected < 1.25).all()
+
+
+def test_the_mean_of_models_is_better_than_the_usual_one_of_them():
+    probe = make_probe(disk(*CENTRE), CENTRE, RADIUS, POWER)
+    indices, pictures = brightest(LATTICE, 55, RADIUS + 3), patterns(12, LATTICE)
+    mean, apart = disk_models.refine(pictures, starts(12), indices, probe)
+    assert mean.converged.all()
+    assert torch.from_numpy(apart.numpy().sum(axis=0)).abs().max() < 1e-9
+    each = (apart.unflatten(-1, (3, 2)) + mean.lattice - LATTICE)[:, :, 1:]
+    of_each = each.square().mean((1, 2, 3)).sqrt()
+    of_mean = (mean.lattice - LATTICE)[:, 1:].square().mean().sqrt()
+    assert of_mean < of_each.mean()
+
+
+def test_a_single_model_is_the_refinement_itself():
+    probe = make_probe(disk(*CENTRE), CENTRE, RADIUS, POWER)
+    indices, pictures = brightest(LATTICE, 55, RADIUS + 3), patterns(2, LATTICE)
+    alone, apart = disk_models.refine(pictures, starts(2), indices, probe, degrees=(2,))
+    expected = refine(pictures, starts(2), indices, probe, degree=2)
+    torch.testing.assert_close(alone.lattice, expected.lattice)
+    torch.testing.assert_close(alone.covariance, expected.covariance)
+    assert not apart.any()

@@ -127,6 +127,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     strain.add_argument(
         "--no-refine", action="store_true", help="the network's answer alone, for comparison"
     )
+    strain.add_argument(
+        "--quick",
+        action="store_true",
+        help="one model of what is inside of the disks, not the mean of three: three times faster, "
+        "less precise",
+    )
     strain.add_argument("--study", help=f"whose published weights to use: {studies}")
     strain.add_argument("--network", metavar="NAME", help="which of its published networks")
     strain.add_argument(
@@ -216,7 +222,13 @@ def run(arguments: argparse.Namespace) -> int:
     powder = None if arguments.rings is None else crystal_of(arguments.rings[1])
     # Imported here, so that --help and a wrong option answer at once.
     from latticework import shards
-    from latticework.analysis.diffraction import mapping, scan_patterns, scan_strain, strain_map
+    from latticework.analysis.diffraction import (
+        disk_models,
+        mapping,
+        scan_patterns,
+        scan_strain,
+        strain_map,
+    )
     from latticework.analysis.diffraction.scan_peaks import make_reader
     from latticework.datasets.scans import read_patterns, rows_and_columns
     from latticework.inference.rings import fit_rings, round_again
@@ -248,6 +260,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = scan_strain.Options(
         refine=not arguments.no_refine,
         lattice=None if arguments.lattice is None else tuple(arguments.lattice),
+        degrees=disk_models.DEGREES[:1] if arguments.quick else disk_models.DEGREES,
     )
     lattices = scan_strain.measure_lattices(
         patterns, mean, reader, options, progress=not arguments.quiet

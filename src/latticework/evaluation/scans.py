@@ -25,6 +25,7 @@ Arrays = Mapping[str, np.ndarray]
 # Of one position: lattice (3, 2) px and covariance (6, 6), or None where there is none.
 Measured = tuple[np.ndarray, np.ndarray] | None
 TUNED_ON = 12  # positions of each scan for tuning, evenly over it
+COMPLETE = 0.9  # of a scan's positions, for a map
 # How a lattice is fitted to what a correlation finds: as quantem 0.1.10 does it, whose
 # `fit_lattice` keeps every peak within half of the shorter vector, or as we do, without outliers.
 FITS = {"quantem": {"near": 0.5, "outliers": True}, "without outliers": {}}
@@ -76,18 +77,20 @@ def tuned(
     detect: Detector,
     drawn: Sequence[Mapping[str, Any]],
     progress: Callable[[Sequence[Any]], Any] = iter,
-) -> Mapping[str, Any]:
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Of drawn parameters those with the least error of the lattice vectors, RMS over scans.
 
-    `scans` are (patterns, arrays) that no method is judged on; a position without a lattice counts
-    as an error of one per cent.
+    Two answers: the best of all, where a position without a lattice counts as an error of one per
+    cent, and the best of those that measure `COMPLETE` of every scan: parameters may be good in few
+    positions only, which makes no map. `scans` are (patterns, arrays) that no method is judged on.
     """
-    errors = []
+    errors, share = [], []
     for parameters in progress(drawn):
-        squares = []
+        squares, known = [], []
         for patterns, arrays in scans:
             chosen = np.unique(np.linspace(0, len(patterns) - 1, TUNED_ON).astype(int))
             found = correlated(patterns[chosen], arrays, detect, parameters)
+            known.append(np.mean([measured is not None for measured in found]))
             plain = true_lattice(arrays)[1:]
             for number, measured in zip(chosen, found, strict=True):
                 truth = components(arrays["deformation"][number])
@@ -96,7 +99,9 @@ def tuned(
                     error = (strain(measured[0][1:], plain) - truth)[:3]
                 squares.append(np.clip(np.abs(error), 0, 0.05) ** 2)
         errors.append(np.mean(squares))
-    return drawn[int(np.argmin(errors))]
+        share.append(min(COMPLETE, *known))
+    best, complete = np.argmin(errors), np.lexsort((errors, -np.array(share)))[0]
+    return drawn[int(best)], drawn[int(complete)]
 
 
 def strain_table(

@@ -46,15 +46,26 @@ class Probe:
 class Refined:
     """Refined lattices (n, 3, 2) of n patterns and how sure they are.
 
-    covariance (n, 6, 6), px², in the order of `lattice.ravel()`; disks (n,) that decided;
-    residual (n,): share of the compressed intensities' variance that is left; converged (n,).
+    influence (n, groups, 6), px, in the order of `lattice.ravel()`: what each group of neighbouring
+    disks adds to the lattice's error; disks (n,) that decided; residual (n,): share of the
+    compressed intensities' variance that is left; converged (n,).
     """
 
     lattice: torch.Tensor
-    covariance: torch.Tensor
+    influence: torch.Tensor
     disks: torch.Tensor
     residual: torch.Tensor
     converged: torch.Tensor
+
+    @property
+    def covariance(self) -> torch.Tensor:
+        """Of the lattices (n, 6, 6), px²: the sandwich over groups of neighbouring disks.
+
+        What dynamical diffraction does inside of one disk it does, a little differently, inside of
+        the next one, and a count of pixels knows nothing of that. With the usual correction for few
+        groups, G/(G − 1) (Liang and Zeger 1986).
+        """
+        return self.influence.mT @ self.influence * GROUPS / (GROUPS - 1)
 
 
 def make_probe(
@@ -269,10 +280,7 @@ def refine(
 ) -> Refined:
     """Lattices of patterns (n, ky, kx) from a start (n, 3, 2), by the disks with `indices` (m, 2).
 
-    Gauss and Newton's steps; each disk counts by the variance of its own residuals. The covariance
-    is the sandwich over groups of neighbouring disks: what dynamical diffraction does inside of one
-    it does, a little differently, inside of the next one, and a count of pixels knows nothing of
-    that.
+    Gauss and Newton's steps; each disk counts by the variance of its own residuals.
     """
     lattice = start.double().clone()
     patches = _Patches(patterns, lattice, indices, probe, degree)
@@ -289,13 +297,10 @@ def refine(
             break
     squares, inverse, scores = _equations(patches, lattice)
     grouped = torch.einsum("gd,ndk->ngk", _groups(indices, start.mean(0)), scores)
-    covariance = inverse @ (grouped.mT @ grouped) @ inverse
-    # The usual correction for few groups (Liang and Zeger 1986, with G/(G − 1)).
-    covariance = covariance * GROUPS / (GROUPS - 1)
     settled = torch.ones(len(lattice), dtype=torch.bool)
     settled[moving] = False
     residual = squares.sum(-1) / patches.data.square().sum(-1).sum(-1)
-    return Refined(lattice, covariance, patches.known.sum(-1), residual, settled)
+    return Refined(lattice, grouped @ inverse, patches.known.sum(-1), residual, settled)
 
 
 def _equations(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from latticework.analysis.diffraction import disks
+from latticework.analysis.diffraction import disk_models, disks
 from latticework.analysis.diffraction.bragg import bragg_peaks
 from latticework.analysis.diffraction.lattice import find_lattice, fit_lattice
 from latticework.analysis.diffraction.scan_patterns import (
@@ -28,7 +28,7 @@ from latticework.inference.scan_calibration import disk
 from latticework.inference.structure_factors import predict_batch
 
 BATCH = 16
-CHECKED = 6  # batches, evenly over the scan, in which the model of the disks is put to a test
+CHECKED = 6  # batches, evenly over the scan, in which models are compared if not in all
 VAGUE = 0.01  # relative: a lattice that is not known better says nothing of strain
 # A refined lattice may leave the network's by so much of the disk's radius at the outermost disk.
 FARTHEST = 1.0
@@ -42,7 +42,7 @@ class Options:
 
     refine: bool = True
     power: float = disks.POWER
-    degree: int = disks.DEGREE
+    degrees: tuple[int, ...] = disk_models.DEGREES
     lattice: tuple[float, float, float, float] | None = None
 
 
@@ -147,15 +147,15 @@ def measure_lattices(
         np.full(count, np.nan),
     )
     shared = _shared(base, mean, reader, options)
-    differences: list[np.ndarray] = []
+    apart: list[np.ndarray] = []
     every = max(1, -(-count // (batch * CHECKED)))
     with tqdm(total=count, desc=patterns.path.name, unit="pattern", disable=not progress) as bar:
         for number, (part, read, reason) in enumerate(read_batches(patterns, batch)):
-            check = differences if number % every == 0 else None
+            check = apart if len(options.degrees) > 1 or number % every == 0 else None
             _measure(found, part, read, reason, shared, check)
             bar.update(len(read))
-    if sum(map(len, differences)):
-        found.covariance[:] += model_covariance(np.concatenate(differences))
+    if apart:
+        found.covariance[:] += disk_models.model_covariance(np.concatenate(apart, axis=1))
     return found
 
 
@@ -182,28 +182,15 @@ def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
     return disks.make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
 
 
-def model_covariance(differences: np.ndarray) -> np.ndarray:
-    """Covariance (6, 6) of what the model of the disks' interiors leaves to chance.
-
-    The polynomial is only a model of what dynamical diffraction does inside of a disk, and square
-    roots of a few electrons are not quite those of their mean. By how much the lattice errs, no
-    count of electrons says; what one degree more does to the same patterns, does. Both models are
-    about equally good, and their errors are different: the square of their `differences` (n, 3, 2),
-    px, is twice the variance of one.
-    """
-    flat = differences.reshape(len(differences), -1)
-    return 0.5 * flat.T @ flat / len(flat)
-
-
 def _measure(
     found: Lattices,
     part: slice,
     read: np.ndarray,
     reason: np.ndarray,
     shared: _Shared,
-    differences: list[np.ndarray] | None,
+    apart: list[np.ndarray] | None,
 ) -> None:
-    """Fill in the lattices of one batch of patterns; note what another model would say."""
+    """Fill in the lattices of one batch of patterns; note how far models are apart in it."""
     good = np.flatnonzero(reason == MEASURED)
     numbers = np.arange(part.start, part.stop)
     fits = []
@@ -223,26 +210,34 @@ def _measure(
         found.peaks[at], found.residual[at] = fit.used.sum(), fit.rms
         found.indexed[at] = weights[fit.used].sum() / weights.sum()
     if shared.probe is not None and fits:
-        indices, probe, degree = shared.indices, shared.probe, shared.options.degree
         chosen = np.array([number for number, _ in fits])
         start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
-        if shared.overlap:
-            # Of disks that overlap a network says less than the mean pattern does.
-            start[:] = torch.from_numpy(shared.base)
-        patterns = torch.from_numpy(read[chosen])
-        refined = disks.refine(patterns, start, indices, probe, degree=degree)
-        moved = torch.linalg.norm(
-            disks.design_matrix(indices) @ (refined.lattice - start), dim=-1
-        ).amax(-1)
-        settled = (refined.converged & (moved < FARTHEST * probe.radius)).numpy()
+        refined, settled = _refine(torch.from_numpy(read[chosen]), start, shared, apart)
         reason[chosen[~settled]] = UNSETTLED
-        if differences is not None and settled.any():
-            best = refined.lattice[settled]
-            other = disks.refine(patterns[settled], best, indices, probe, degree=degree + 1)
-            differences.append((other.lattice - best)[other.converged].numpy())
         at = numbers[chosen]
         found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
         found.peaks[at], found.residual[at] = refined.disks, refined.residual
     found.reason[part] = reason
     found.lattice[numbers[reason != MEASURED]] = np.nan
     found.covariance[numbers[reason != MEASURED]] = np.nan
+
+
+def _refine(
+    patterns: torch.Tensor, start: torch.Tensor, shared: _Shared, apart: list[np.ndarray] | None
+) -> tuple[disks.Refined, np.ndarray]:
+    """Refined lattices of patterns (n, ky, kx) from a start (n, 3, 2), and which have settled."""
+    indices, probe, degrees = shared.indices, shared.probe, shared.options.degrees
+    if shared.overlap:
+        # Of disks that overlap a network says less than the mean pattern does.
+        start = torch.from_numpy(shared.base).expand_as(start)
+    refined, away = disk_models.refine(patterns, start, indices, probe, degrees=degrees)
+    moved = torch.linalg.norm(disks.design_matrix(indices) @ (refined.lattice - start), dim=-1)
+    settled = refined.converged & (moved.amax(-1) < FARTHEST * probe.radius)
+    if apart is not None and settled.any():
+        if len(degrees) == 1:
+            good = patterns[settled], refined.lattice[settled]
+            others, away = disk_models.refine(*good, indices, probe)
+            apart.append(away[:, others.converged].numpy())
+        else:
+            apart.append(away[:, settled].numpy())
+    return refined, settled.numpy()
