@@ -20,9 +20,8 @@ rule atoms:
         runtime=minutes(10),
     params:
         name="atoms",
-        code=code_of("analysis/atoms.py", "material"),
-        epsilon=leaf("inference/epsilon"),
-        threshold=leaf("inference/threshold"),
+        code=code_of("analysis/atoms.py", "material", "refine"),
+        settings=leaves("inference", "epsilon", "threshold", "refine"),
         material=material,
     message:
         "Locate the atoms of {wildcards.dataset}"
@@ -46,8 +45,7 @@ use rule atoms as bonds with:
     params:
         name="bonds",
         code=code_of("analysis/bonds.py", "material"),
-        epsilon=None,
-        threshold=None,
+        settings=None,
     message:
         "Measure bonds, rings and strain of {wildcards.dataset}"
 
@@ -67,6 +65,6 @@ use rule atoms as defects with:
     params:
         name="defects",
         code=code_of("analysis/defects.py", "material"),
-        epsilon=None,
+        settings=leaves("inference", "threshold"),
     message:
         "Name the defects of {wildcards.dataset}"

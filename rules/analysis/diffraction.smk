@@ -14,8 +14,7 @@ use rule atoms as peaks with:
     params:
         name="peaks",
         code=code_of("analysis/peaks.py"),
-        epsilon=None,
-        threshold=None,
+        settings=None,
         material=None,
     message:
         "Tabulate the Bragg peaks of {wildcards.dataset}"
@@ -42,8 +41,7 @@ use rule atoms as strain_maps with:
     params:
         name="strain_maps",
         code=code_of("analysis/strain_maps.py", "reader"),
-        epsilon=None,
-        threshold=None,
+        settings=None,
         material=None,
     message:
         "Measure the strain of {wildcards.dataset}"

@@ -1,11 +1,14 @@
 """Tables of atoms, of all candidates, and of a dataset's images with their warnings."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from latticework import materials, shards
+from latticework.analysis.atoms.refining import RefinementError, in_words, refined_frame
 from latticework.analysis.atoms.table import empty_table, read_map
 from latticework.logs import tee
 
@@ -16,8 +19,29 @@ COLUMNS = [
     "sampling_source",
     "candidates",
     "atoms",
+    "fitted",
     "warnings",
 ]
+
+
+def fitted(
+    image: np.ndarray,
+    candidates: pd.DataFrame,
+    sampling: float,
+    card: Mapping[str, Any],
+    threshold: float,
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Candidates of which the atoms are refined, the microscope in words, and what is doubtful.
+
+    Where an image (ny, nx) cannot be fitted, all stay as the network found them.
+    """
+    atoms = candidates["probability"] >= threshold
+    try:
+        table, answer = refined_frame(image, candidates[atoms], sampling, card)
+    except RefinementError as error:
+        return candidates, "", [str(error)]
+    together = pd.concat([t for t in (table, candidates[~atoms]) if len(t)] or [candidates])
+    return together, in_words(answer), answer.warnings
 
 
 def main(
@@ -29,9 +53,13 @@ def main(
     *,
     epsilon: float,
     threshold: float,
+    refine: bool,
     material: str,
 ) -> None:
-    """Locate the atoms of every image; `atoms` are the candidates of at least `threshold`."""
+    """Locate the atoms of every image; `atoms` are the candidates of at least `threshold`.
+
+    With `refine` their positions are those of a fit to the image that starts from the network's.
+    """
     maps, map_attributes = shards.read(class_maps, "class_maps")
     arrays, attributes = shards.read(dataset, "dataset")
     card, looked_at = map_attributes["card"], materials.load(material)
@@ -39,13 +67,14 @@ def main(
     for number, name in enumerate(attributes["names"]):
         sampling = arrays["sampling"][number]
         warnings = list(attributes["warnings"][number])
-        table = tables[0]
+        table, microscope = tables[0], ""
         if np.isfinite(sampling):
+            image = arrays[f"image_{number:04d}"]
             unseen = arrays.get(f"unseen_{number:04d}")
             table, doubts = read_map(
                 maps[f"map_{number:04d}"],
                 float(maps["map_sampling"]),
-                arrays[f"image_{number:04d}"].shape,
+                image.shape,
                 sampling,
                 card,
                 looked_at,
@@ -54,10 +83,14 @@ def main(
                 unseen=None if unseen is None else unseen > 0,
             )
             warnings += doubts
+            if refine:
+                table, microscope, doubts = fitted(image, table, sampling, card, threshold)
+                warnings += doubts
             tables.append(table)
         source = attributes["sampling_source"][number]
         kept = int((table["probability"] >= threshold).sum())
-        rows.append((number, name, sampling, source, len(table), kept, "; ".join(warnings)))
+        said = "; ".join(warnings)
+        rows.append((number, name, sampling, source, len(table), kept, microscope, said))
         for warning in warnings:
             print(f"WARNING {name}: {warning}")
     found = pd.concat(tables, ignore_index=True)
@@ -74,7 +107,6 @@ if __name__ == "__main__":
         Path(snakemake.output.atoms),
         Path(snakemake.output.candidates),
         Path(snakemake.output.frames),
-        epsilon=snakemake.params.epsilon,
-        threshold=snakemake.params.threshold,
+        **snakemake.params.settings,
         material=snakemake.params.material,
     )

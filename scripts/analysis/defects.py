@@ -60,5 +60,5 @@ if __name__ == "__main__":
         Path(snakemake.output.quality),
         Path(snakemake.output.regions),
         material=snakemake.params.material,
-        threshold=snakemake.params.threshold,
+        **snakemake.params.settings,
     )

@@ -77,6 +77,7 @@ def located(folder, threshold=0.5):
         *outputs,
         epsilon=0.995,
         threshold=threshold,
+        refine=False,
         material="graphene",
     )
     return [pd.read_csv(path) for path in outputs]

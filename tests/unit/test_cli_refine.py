@@ -1,13 +1,16 @@
 """`latticework predict --refine`: refined positions and a fit beside the table, or one line."""
 
 import json
+import runpy
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from checkout import ROOT
 
 from latticework import materials
+from latticework.cli import published
 from latticework.cli.main import main
 from latticework.evaluation.response import displaced, image_of
 from latticework.simulation.multislice import exit_wave
@@ -92,3 +95,23 @@ def test_particles_are_refused_in_one_line(tmp_path, sheet, capsys):
     assert predict(path, *options) == 2
     assert "gold is no sheet" in capsys.readouterr().err
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_the_workflow_refines_the_atoms_and_leaves_the_other_candidates(tmp_path, sheet):
+    path, step = sheet
+    assert predict(path, "--study", "graphene", "--pixel-size", step, "-o", tmp_path / "a.csv") == 0
+    found, image = pd.read_csv(tmp_path / "a.csv"), tifffile.imread(path)
+    found.loc[found.index[-2:], "probability"] = 0.2
+    card = published.card_of(published.weights("graphene"))
+    rule = runpy.run_path(str(ROOT / "scripts/analysis/atoms.py"))["fitted"]
+    table, microscope, _ = rule(image, found, step, card, 0.5)
+    assert "defocus_angstrom" in microscope
+    assert len(table) == len(found)
+    moved = table.loc[table["probability"] >= 0.5, "sigma_x_angstrom"]
+    assert moved.notna().mean() > 0.9
+    assert table.loc[table["probability"] < 0.5, "sigma_x_angstrom"].isna().all()
+    gold = published.card_of(published.weights("gold"))
+    same, nothing, doubts = rule(image, found, step, gold, 0.5)
+    assert same is found
+    assert not nothing
+    assert "gold is no sheet" in doubts[0]

@@ -25,6 +25,11 @@ class Images(Section):
         description="Pixels whose background exceeds this are empty (Madsen 2018, §2.5).",
     )
     threshold: float = Field(0.5, ge=0, description="Least probability of an atom, t of eq. 8.")
+    refine: bool = Field(
+        False,
+        description="Fit the images, from the network's atoms, before bonds and strain are "
+        "measured: positions in atoms.csv are then the likelihood's.",
+    )
 
 
 class Scans(Section):

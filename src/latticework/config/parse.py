@@ -125,7 +125,7 @@ def _study(reader: Reader, name: str, row: Any) -> Study | None:
         return None
     study = reader.section(where, Study, values)
     if study is not None:
-        for line in (*_rows(study), *modality.problems(study)):
+        for line in (*_asked(study), *modality.problems(study)):
             reader.say(where, line)
     return study
 
@@ -167,12 +167,14 @@ def _network(reader: Reader, where: str, row: Any) -> Any:
     return row | {"network": {"name": network["name"]} | parameters.model_dump(mode="json")}
 
 
-def _rows(study: Study) -> Iterator[str]:
-    """Rows of `networks` that are asked for and not there."""
+def _asked(study: Study) -> Iterator[str]:
+    """What is asked for and not there: rows of `networks`, a refinement."""
     asked = {"inference.network": [study.reader], "evaluation.networks": study.scored}
     for key, rows in asked.items():
         if unknown := sorted(set(rows) - set(study.networks)):
             yield f"{key}: {unknown} not among the networks {list(study.networks)}"
+    if getattr(study.inference, "refine", False) and study.kind.refine is None:
+        yield f"inference.refine: {study.modality} has no refinement"
 
 
 def _comparisons(studies: Mapping[str, Study]) -> Iterator[str]:

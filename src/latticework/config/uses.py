@@ -73,7 +73,8 @@ def used_files(
     if "." in use:
         return [module_file(use)]
     asked = (study, *(sources if use == "source" else ()))
-    return [module_file(getattr(one.kind, use).split(":")[0]) for one in asked]
+    roles = [getattr(one.kind, use) for one in asked]
+    return [module_file(role.split(":")[0]) for role in roles if role is not None]
 
 
 def recipe(

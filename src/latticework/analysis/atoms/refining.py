@@ -42,23 +42,41 @@ def refined(
     x_angstrom, y_angstrom, x_px, y_px and sigma_angstrom become those of the likelihood, or of the
     posterior; atoms that were not refined keep the network's. Raises RefinementError.
     """
-    refine, material = refinement_of(card), materials.load(card["material"])
     answers, tables, warnings = [], [], list(found.warnings)
     for number, frame in enumerate(found.frames):
         atoms = found.atoms[found.atoms["frame"] == number]
-        if atoms.empty:
-            answers.append(nothing_refined(frame, atoms))
-            continue
-        try:
-            answer = refine(frame, atoms, found.sampling, card, material, progress=progress)
-        except ValueError as error:
-            raise RefinementError(f"the atoms cannot be refined: {error}") from error
+        table, answer = refined_frame(
+            frame, atoms, found.sampling, card, posterior=posterior, progress=progress
+        )
         where = f"frame {number}: " if len(found.frames) > 1 else ""
-        warnings += [where + line for line in answer.warnings]
-        tables.append(chosen(answer.atoms, found.sampling, posterior=posterior))
+        warnings += [where + line for line in answer.warnings] if len(atoms) else []
+        tables.append(table)
         answers.append(answer)
     atoms = pd.concat(tables, ignore_index=True) if tables else found.atoms
     return replace(found, atoms=atoms, warnings=warnings), answers
+
+
+def refined_frame(
+    frame: np.ndarray,
+    atoms: pd.DataFrame,
+    sampling: float,
+    card: Mapping[str, Any],
+    *,
+    posterior: bool = False,
+    progress: bool = False,
+) -> tuple[pd.DataFrame, Refined]:
+    """The atoms of one frame (ny, nx) refined, as in `refined`, and what the refinement gave.
+
+    Raises RefinementError.
+    """
+    refine, material = refinement_of(card), materials.load(card["material"])
+    if atoms.empty:
+        return atoms, nothing_refined(frame, atoms)
+    try:
+        answer = refine(frame, atoms, sampling, card, material, progress=progress)
+    except ValueError as error:
+        raise RefinementError(f"the atoms cannot be refined: {error}") from error
+    return chosen(answer.atoms, sampling, posterior=posterior), answer
 
 
 def nothing_refined(frame: np.ndarray, atoms: pd.DataFrame) -> Refined:
