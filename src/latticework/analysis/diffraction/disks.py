@@ -19,7 +19,7 @@ import torch
 POWER = 0.5
 DEGREE = 2
 MARGIN = 2.5  # px around a disk that count, too
-MOST_DISKS, MOST_OVERLAPPING = 100, 36
+MOST_DISKS = 100
 ROUNDS = 30
 CONVERGED = 2e-3  # px of the outermost disk: a strain of 1e-5
 RIDGE = 1e-6
@@ -122,11 +122,7 @@ def lattice_points(lattice: torch.Tensor, shape: tuple[int, int], border: float)
 
 
 def brightest_disks(pattern: torch.Tensor, lattice: torch.Tensor, radius: float) -> torch.Tensor:
-    """Indices (m, 2) of the disks of a pattern (ky, kx) that hold most, by their mean intensity.
-
-    Of overlapping ones, whose model is larger, fewer.
-    """
-    most = MOST_OVERLAPPING if len(overlapping(lattice, radius)) else MOST_DISKS
+    """Indices (m, 2) of the disks of a pattern (ky, kx) that hold most, by their mean intensity."""
     indices = lattice_points(lattice, tuple(pattern.shape), radius + 1)
     place = (lattice[0] + indices.to(lattice.dtype) @ lattice[1:]).round().long()
     half = max(1, int(0.7 * radius))
@@ -134,7 +130,7 @@ def brightest_disks(pattern: torch.Tensor, lattice: torch.Tensor, radius: float)
         pattern.double()[None, None], 2 * half + 1, stride=1, padding=half
     )[0, 0]
     order = smooth[place[:, 1], place[:, 0]].argsort(descending=True, stable=True)
-    return indices[order[:most]]
+    return indices[order[:MOST_DISKS]]
 
 
 class _Patches:
