@@ -164,3 +164,13 @@ def test_a_single_model_is_the_refinement_itself():
     torch.testing.assert_close(alone.lattice, expected.lattice)
     torch.testing.assert_close(alone.covariance, expected.covariance)
     assert not apart.any()
+
+
+def test_the_scatter_of_models_is_the_variance_of_their_mean():
+    rng = np.random.default_rng(4)
+    common = disk_models.IN_COMMON**0.5 * rng.normal(size=(1, 4000, 6))
+    errors = common + (1 - disk_models.IN_COMMON) ** 0.5 * rng.normal(size=(3, 4000, 6))
+    apart = errors - errors.mean(axis=0)
+    for averaged, answer in ((3, errors.mean(axis=0)), (1, errors[0])):
+        said = np.diag(disk_models.model_covariance(apart, averaged))
+        np.testing.assert_allclose(said, answer.var(axis=0), rtol=0.1)

@@ -15,6 +15,7 @@ import torch
 from latticework.analysis.diffraction import disks
 
 DEGREES = (2, 3, 4)
+IN_COMMON = 0.15  # correlation of two models' errors
 
 
 def refine(
@@ -46,10 +47,11 @@ def refine(
     return mean, (lattices - mean.lattice).flatten(2)
 
 
-def model_covariance(apart: np.ndarray) -> np.ndarray:
-    """Covariance (6, 6) of what sets models apart, px², from `refine`'s distances (models, n, 6).
+def model_covariance(apart: np.ndarray, averaged: int) -> np.ndarray:
+    """Covariance (6, 6) of what models leave to chance in the mean of `averaged` of them, px².
 
-    Of the mean of all models, whose errors have about one half in common, it is the variance, too.
+    `apart` are `refine`'s distances (models, n, 6).
     """
     flat = apart.reshape(-1, apart.shape[-1])
-    return flat.T @ flat / max(1, (len(apart) - 1) * apart.shape[1])
+    scatter = flat.T @ flat / max(1, (len(apart) - 1) * apart.shape[1])
+    return scatter * (1 + (averaged - 1) * IN_COMMON) / (averaged * (1 - IN_COMMON))

@@ -155,7 +155,8 @@ def measure_lattices(
             _measure(found, part, read, reason, shared, check)
             bar.update(len(read))
     if apart:
-        found.covariance[:] += disk_models.model_covariance(np.concatenate(apart, axis=1))
+        together = np.concatenate(apart, axis=1)
+        found.covariance[:] += disk_models.model_covariance(together, len(options.degrees))
     return found
 
 
