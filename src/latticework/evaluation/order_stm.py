@@ -134,11 +134,12 @@ def area_scores(
         truth[own] = np.bincount(kinds[own], minlength=count).argmax()
     certain = np.full((len(kinds), count), (1 - SURE) / (count - 1))
     certain[np.arange(len(kinds)), kinds] = SURE
-    field = domains(certain, lattice_of_sites(places, material, 1.0).pairs)
+    field = domains(certain, lattice_of_sites(places, material, 1.0).pairs).argmax(axis=1)
     sites = found.table[found.table["class"] != "missing"]
     sites = sites[sites["domain"] >= 0]
     positions = sites[["x_px", "y_px"]].to_numpy() * sampling
-    alone = sites["class"].map({name: n for n, name in enumerate(material.classes)}).to_numpy()
+    numbers = {name: n for n, name in enumerate(material.classes)}
+    alone = sites["class"].map(numbers).to_numpy()
     line = np.arange(border, float(atoms.cell.lengths()[0]) - border, GRID)
     grid = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
     at_true = cKDTree(places).query(grid)[1]
@@ -150,7 +151,7 @@ def area_scores(
     distance, match = cKDTree(places).query(positions)
     near = distance < 0.3 * material.lattice_constant
     return {
-        "area": right(sites["domain"].to_numpy(int)),
+        "area": right(sites["orientation_domain"].map(numbers).to_numpy()),
         "area_alone": right(alone),
         "area_known": float((field[at_true] == truth[at_true]).mean()),
         "alone": float((alone[near] == kinds[match[near]]).mean()),
