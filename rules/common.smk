@@ -63,4 +63,4 @@ wildcard_constraints:
     movie=one_of({m for row in CONFIG.studies.values() for m in row.movies.names}),
     split="train|heldout",
     number=r"\d{4}",
-    table="drawn|refined|cross_domain",
+    table="drawn|refined|cross_domain|order",

@@ -11,11 +11,17 @@ PATTERNS = {
     "patterns": f"{EVALUATION}patterns.h5",
     "table": f"{EVALUATION}patterns.csv",
 }
+COUNTED = {"input": {"example": f"{EVALUATION}counting_example.h5"}, "memory": 750}
 
 
 def registry(key):
     """What the registry says of a rule's data set."""
     return lambda wildcards: REGISTRY[wildcards.dataset].model_dump(mode="json")[key]
+
+
+def one_scored(study):
+    """The network whose scores figures show."""
+    return study.scored[:1]
 
 
 def compared(wildcards):
@@ -80,13 +86,16 @@ DRAWN = {
     },
     "dose": {
         "input": {
-            "scores": each_network(
-                f"{EVALUATION}{{network}}/scores.csv", lambda s: s.scored[:1]
-            ),
+            "scores": each_network(f"{EVALUATION}{{network}}/scores.csv", one_scored),
             "bounds": f"{EVALUATION}bounds.csv",
         },
         "params": {"material": material},
         "uses": ("material",),
+    },
+    "order": {
+        "input": {
+            "details": each_network(f"{EVALUATION}{{network}}/order.h5", one_scored)
+        },
     },
     "cross_domain": {
         "input": {"scores": lambda w: CONFIG.tables_alike(w.study, "cross_domain.csv")},
@@ -102,10 +111,7 @@ DRAWN = {
             "bonds": f"{ANALYSIS}bonds.csv",
             "checks": f"{EVALUATION}real_images.csv",
         },
-        "params": {
-            "dataset": lambda wildcards: wildcards.dataset,
-            "material": material,
-        },
+        "params": {"dataset": "{dataset}", "material": material},
         "uses": ("material",),
     },
     "defect": {
@@ -118,7 +124,7 @@ DRAWN = {
     "contamination": {
         "input": MAPS
         | {"atoms": f"{ANALYSIS}atoms.csv", "checks": f"{EVALUATION}real_images.csv"},
-        "params": {"dataset": lambda wildcards: wildcards.dataset},
+        "params": {"dataset": "{dataset}"},
         "memory": 750,
     },
     "contamination_densities": {
@@ -126,10 +132,7 @@ DRAWN = {
             "dataset": "<shared>/datasets/{dataset}.h5",
             "checks": f"{EVALUATION}real_images.csv",
         },
-        "params": {
-            "dataset": lambda wildcards: wildcards.dataset,
-            "material": material,
-        },
+        "params": {"dataset": "{dataset}", "material": material},
         "uses": ("material",),
     },
     "out_of_distribution": {
@@ -154,7 +157,7 @@ DRAWN = {
         },
         "params": {
             "studies": compared,
-            "dataset": lambda wildcards: wildcards.dataset,
+            "dataset": "{dataset}",
             "outlines": registry("outlines"),
         },
         "memory": 750,
@@ -180,14 +183,8 @@ DRAWN = {
         },
         "memory": 750,
     },
-    "counting": {
-        "input": {"example": f"{EVALUATION}counting_example.h5"},
-        "memory": 750,
-    },
-    "counting_errors_in_place": {
-        "input": {"example": f"{EVALUATION}counting_example.h5"},
-        "memory": 750,
-    },
+    "counting": COUNTED,
+    "counting_errors_in_place": COUNTED,
     "counting_dose": {
         "input": {
             "errors": f"{EVALUATION}errors.csv",

@@ -46,13 +46,13 @@ def main() -> None:
         shards.write(path, *simulate(structures, card["simulation"]))
         bank = load_image_bank([path], FORMAT)
     how = Images(tile=512, overlap=64, symmetries=4, epsilon=0.995, threshold=0.5)
-    table = order_scores(
+    table, _ = order_scores(
         network, card, structures, bank, material, given.noises, how,
         border=given.border, seed=given.seed,
     )  # fmt: skip
     shards.write_csv(given.output, table)
     print(table.groupby("noise").mean().drop(columns="structure").round(3).to_string())
-    if "length" in table:
+    if "amplitude" in table:
         tell_errors(table)
 
 

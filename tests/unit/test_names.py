@@ -55,7 +55,7 @@ def test_all_that_a_modality_names_is_there(name):
     for section in module.MODALITY.sections.values():
         assert issubclass(names.resolve(section), Section)
     roles = {k: value for k, value in asdict(module.MODALITY).items() if isinstance(value, str)}
-    optional = {"bounds", "cross_domain", "drawn", "refine", "refined", "simulate"}
+    optional = {"bounds", "cross_domain", "drawn", "order", "refine", "refined", "simulate"}
     assert set(roles) - optional == {"source", "calibrate", "predict", "evaluate"}
     assert all(callable(names.resolve(reference)) for reference in roles.values())
 

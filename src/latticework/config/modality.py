@@ -60,6 +60,11 @@ class Modality:
         warnings on each, the table cross_domain.csv.
     cross_domain_with
         Keys of sections that decide those, by section.
+    order
+        Weights and held-out shards to scores of the order that is read, and what a figure shows of
+        one structure: the table order.csv.
+    order_with
+        Keys of sections that decide those, by section.
     refine
         Images and their atoms to refined ones; see `analysis.atoms.refined.Refined`. None where
         there is no refinement.
@@ -87,4 +92,6 @@ class Modality:
     refined_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cross_domain: str | None = None
     cross_domain_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: str | None = None
+    order_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     refine: str | None = None

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from latticework.shards import atomic
 
-COLOURS = colormaps["tab10"].colors
+COLOURS = colormaps["tab20"].colors
 MISSING, WALL = "tab:red", "white"
 
 

@@ -159,8 +159,10 @@ class Order(Facts):
     )
     bright: str | None = Field(None, description="Class of the sites that the state makes bright.")
     dark: str | None = Field(None, description="Class of those that it makes dark.")
-    orientations: bool = Field(
-        False, description="Whether the classes are orientations, which form domains."
+    orientations: dict[str, int] = Field(
+        {},
+        description="Where the classes are orientations, which form domains: in how many azimuths "
+        "each of them comes in a layer, one turn of the lattice apart.",
     )
 
 

@@ -6,6 +6,11 @@ from typing import Any
 from latticework.config.modality import Modality
 from latticework.modalities import size_problems
 
+# What scores depend on.
+SCORED_WITH = {
+    "evaluation": ("radius", "noises", "border"),
+    "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
+}
 MODALITY = Modality(
     sections={
         "simulation": "config.stm:Simulation",
@@ -25,10 +30,9 @@ MODALITY = Modality(
     predict_with=("tile", "overlap", "symmetries"),
     analyses=("atoms.csv",),
     evaluate="evaluation.atoms_stm:evaluate_network",
-    evaluate_with={
-        "evaluation": ("radius", "noises", "border"),
-        "inference": ("tile", "overlap", "symmetries", "epsilon", "threshold"),
-    },
+    evaluate_with=SCORED_WITH,
+    order="evaluation.order_stm:evaluate_order",
+    order_with=SCORED_WITH,
 )
 
 

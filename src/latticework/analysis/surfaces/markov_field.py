@@ -2,14 +2,15 @@
 neighbours are (as for bowls on gold in Ziatdinov et al. 2017)."""
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import Delaunay
 from scipy.special import softmax
 
 SWEEPS = 40
 PRIOR = 1.0  # of a count of pairs, so that what was never seen is not impossible
-# Of domains: log-weight of neighbours in one; what share of its sites is expected to look like it,
-# and how many sites that expectation weighs.
-COUPLING, LOYAL, WEIGHT, ROUNDS = 0.9, 0.8, 10.0, 10
+# Of domains: log-weight of neighbours in one; what share of its sites is expected to be of another
+# kind, and how many sites that expectation weighs.
+COUPLING, ODD, WEIGHT, ROUNDS = 1.5, 0.2, 10.0, 6
 LEAST = 0.003  # probability: nothing that a network says is certain
 LONGEST = 1.45  # of the median edge: a triangle across a hole has longer ones
 
@@ -76,13 +77,13 @@ def marginals(evidence: np.ndarray, pairs: np.ndarray, coupling: float) -> np.nd
         As for `most_probable`.
     """
     source, target = np.concatenate([pairs, pairs[:, ::-1]]).T
-    back = (np.arange(len(source)) + len(pairs)) % max(len(source), 1)
+    edges = np.arange(len(source))
+    back = (edges + len(pairs)) % max(len(source), 1)
     message = np.zeros((len(source), evidence.shape[1]))
+    into = csr_array((np.ones(len(source)), (target, edges)), shape=(len(evidence), len(source)))
 
     def field() -> np.ndarray:
-        total = np.array(evidence, dtype=float)
-        np.add.at(total, target, message)
-        return total
+        return evidence + into @ message
 
     for _ in range(SWEEPS):
         rest = softmax(field()[source] - message[back], axis=1)
@@ -102,26 +103,26 @@ def labelled(
 
 
 def domains(belief: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The domain (n,) that each site lies in: the orientation of those around it.
+    """The domain that each site lies in, as probabilities (n, kinds): what those around it are.
 
-    Neighbours belong to one domain more often than not (a Potts model). A site of a domain looks
-    like its orientation, or like another one since it is odd, or was taken for another one: how
-    often, is learned from the image for each orientation (expectation–maximisation).
+    Neighbours belong to one domain more often than not (a Potts model). A site of a domain is of
+    the domain's kind, or it is odd, and of any: how many are odd, and of what kinds, is learned
+    from the image (expectation–maximisation).
 
     Parameters
     ----------
     belief
-        (n, kinds), probabilities of what each site looks like.
+        (n, kinds), probabilities of what each site is: an orientation, or one in one azimuth.
     """
     kinds = belief.shape[1]
-    seen = np.clip(belief, LEAST, 1)
-    expected = np.full((kinds, kinds), (1 - LOYAL) / max(kinds - 1, 1))
-    np.fill_diagonal(expected, LOYAL)
-    looks = expected
+    seen = np.clip(belief, LEAST / kinds, 1)
+    odd, odd_kinds = ODD, np.full(kinds, 1 / kinds)
     for _ in range(ROUNDS):
-        likelihood = seen @ looks.T
+        by_chance = odd * (seen @ odd_kinds)[:, None]
+        likelihood = (1 - odd) * seen + by_chance
         domain = marginals(np.log(likelihood), pairs, COUPLING)
-        share = domain[:, :, None] * looks * seen[:, None, :] / likelihood[:, :, None]
-        counts = share.sum(axis=0) + WEIGHT * expected
-        looks = counts / counts.sum(axis=1, keepdims=True)
-    return domain.argmax(axis=1)
+        share = (domain * by_chance / likelihood).sum(axis=1)
+        odd = (share.sum() + WEIGHT * ODD) / (len(seen) + WEIGHT)
+        parts = (share / (seen @ odd_kinds)) @ (seen * odd_kinds)
+        odd_kinds = (parts + WEIGHT / kinds) / (parts.sum() + WEIGHT)
+    return domain

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from scipy.spatial import cKDTree
 
+from latticework.analysis.surfaces.azimuths import circular_waves, turned_kinds
 from latticework.analysis.surfaces.markov_field import domains
 from latticework.analysis.surfaces.site_lattice import (
     SiteLattice,
@@ -58,7 +59,8 @@ class Ordered:
         Sites, found and missing: those of the network with `h`, `k` (indices in the lattice),
         `group` (0: the largest part that hangs together, −1 outside of all), and `brightness`;
         where there is an ordered state `domain`, `state` and `local_order`; where classes are
-        orientations `orientation_domain`. A missing site has the class "missing".
+        orientations `domain`, one for each azimuth of each, and `orientation_domain`. A missing
+        site has the class "missing".
     lattice
         Of the sites; None where there is none.
     states
@@ -158,9 +160,12 @@ def read_order(
         table = table.assign(domain=state.domain, state=state.state, local_order=state.local)
     if given is not None and given.orientations:
         shares = table[[f"p_{name}" for name in classes]].to_numpy()[own]
+        waves = circular_waves(levelled, positions[own], lattice.spacing)
+        azimuths = [given.orientations[name] for name in classes]
+        seen, kinds = turned_kinds(waves, shares, azimuths, 60.0 if lattice.hexagonal else 90.0)
         labels = np.full(len(positions), -1)
-        labels[own] = domains(shares, lattice.pairs_of(own))
-        names = np.array([*classes, ""], dtype=object)
+        labels[own] = domains(seen, lattice.pairs_of(own)).argmax(axis=1)
+        names = np.array([*np.array(classes)[kinds], ""], dtype=object)
         table = table.assign(domain=labels, orientation_domain=names[labels])
     pairs = own[lattice.pairs_of(own)]
     walls = positions[pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]]
