@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from latticework.analysis.surfaces.reading import Reading
+    from latticework.materials import Motif
 
 DESCRIPTION = """\
 Find the lattice of an image, whatever it shows: vectors with their errors, symmetry, how sure both
 are, and what speaks against them. No network, no material and no pixel size are needed. Raw files
 of scanning tunnelling microscopes (.sxm, .gwy, …) are levelled first.
+
+With --motif, every site that a cell of a known surface holds is looked for in every cell.
 """
 
 EXAMPLES = """\
@@ -28,6 +31,8 @@ examples:
       another channel; also write the table of reflections
   latticework lattice hopg.png --constant 2.46
       the lattice constant is known, in Å: it gives the pixel, and the file's is checked
+  latticework lattice scan.sxm --motif MATERIAL --cells cells.csv --sites sites.csv
+      which sites of each cell are there, and which are missing
 
 columns of the table:
   x_per_px, y_per_px       frequency, cycles/px
@@ -35,6 +40,16 @@ columns of the table:
   significance             power over the noise around it
   amplitude                of the wave, in robust standard deviations of the image
   per_nm                   frequency in 1/nm, where the pixel size is known
+
+columns of the tables of sites and of cells:
+  h, k                     indices of the cell
+  site                     number of the site in the material's motif
+  x_px, y_px               of the bright place, or of where it should be; of a cell's origin
+  off                      how far both are apart, over the distance of neighbouring sites
+  strength                 how far it stands out of its surroundings, over the median of all
+  whole                    whether all sites of the cell are in the image
+  state                    found; doubtful, covered by something higher or too weak; missing
+  found, doubtful, missing numbers of sites of a whole cell
 """
 AGREES = 0.03  # of two pixel sizes, relative
 
@@ -62,6 +77,15 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--image",
         metavar="NAME",
         help="which image of the file; of a scan a channel and a direction, 'Current backward'",
+    )
+    lattice.add_argument(
+        "--motif", metavar="MATERIAL", help="look for the sites of this surface in every cell"
+    )
+    lattice.add_argument(
+        "--cells", type=Path, metavar="TABLE", help="with --motif: table of cells to write, .csv"
+    )
+    lattice.add_argument(
+        "--sites", type=Path, metavar="TABLE", help="with --motif: table of sites to write, .csv"
     )
     arrangement.add_options(lattice)
     lattice.add_argument(
@@ -100,12 +124,35 @@ def check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--pixel-size {arguments.pixel_size}: expected 0.005 to 5 Å")
     if arguments.constant is not None and not 1 <= arguments.constant <= 100:
         raise InputError(f"--constant {arguments.constant}: expected 1 to 100 Å")
-    check_outputs([arguments.file], {"-o": arguments.output, "--overlay": arguments.overlay})
+    check_outputs(
+        [arguments.file],
+        {
+            "-o": arguments.output,
+            "--overlay": arguments.overlay,
+            "--cells": arguments.cells,
+            "--sites": arguments.sites,
+        },
+    )
+    if arguments.motif is None and (arguments.cells or arguments.sites):
+        raise InputError("--cells, --sites: whose cells? Name a material by --motif")
+
+
+def motif_of(name: str) -> "Motif":
+    """The motif of a material. Raises InputError, naming those that have one."""
+    from latticework import materials, names
+
+    known = {one: materials.load(one).motif for one in names.available("materials")}
+    if known.get(name) is None:
+        there = ", ".join(sorted(one for one, motif in known.items() if motif is not None))
+        raise InputError(f"--motif {name}: the cell's sites are known of {there}")
+    return known[name]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read an image and say what its lattice is: 0, also where it has none."""
     check(arguments)
+    motif = None if arguments.motif is None else motif_of(arguments.motif)
+    from latticework.analysis.surfaces import motif as cells_of
     from latticework.analysis.surfaces.reading import CONFIDENT, in_words, read_lattice
     from latticework.analysis.surfaces.scale import scale_of
     from latticework.datasets.read import read_picture
@@ -135,12 +182,30 @@ def run(arguments: argparse.Namespace) -> int:
                 f"the lattice, {abs(measured.sampling / sampling - 1):.0%} off"
             )
     print(in_words(reading, sampling))
+    cells = None
+    if motif is not None and reading.lattice is not None:
+        cells = cells_of.read_cells(reading.levelled, reading.lattice.vectors, motif)
+        if cells is None:
+            warnings.append("--motif: too few whole cells are in the image to judge their sites by")
+        else:
+            print("\n".join(cells_of.in_words(cells)))
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if arguments.output:
         write_csv(arguments.output, table_of(reading, sampling))
         print(f"reflections: {arguments.output}")
-    if arguments.overlay:
+    if cells is not None:
+        tables = {"cells": cells.cells, "sites": cells.sites}
+        for name, path in (("cells", arguments.cells), ("sites", arguments.sites)):
+            if path:
+                write_csv(path, tables[name])
+                print(f"{name}: {path}")
+    if arguments.overlay and cells is not None:
+        from latticework.figures.order import save_cells
+
+        save_cells(arguments.overlay, reading.levelled, cells.sites, cells.corners)
+        print(f"sites of the cells on the image: {arguments.overlay}")
+    elif arguments.overlay:
         from latticework.figures.overlay import save_lattice
 
         vectors = None if reading.lattice is None else reading.lattice.vectors

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,6 +13,7 @@ from latticework.shards import atomic
 
 COLOURS = colormaps["tab20"].colors
 MISSING, WALL = "tab:red", "white"
+STATES = {"found": ("o", "tab:green"), "doubtful": ("s", "tab:orange"), "missing": ("x", MISSING)}
 
 
 def save_order(path: str | Path, image: np.ndarray, sites: pd.DataFrame, walls: np.ndarray) -> None:
@@ -66,5 +68,39 @@ def save_order(path: str | Path, image: np.ndarray, sites: pd.DataFrame, walls: 
     axes.set_axis_off()
     if legend:
         figure.legend(handles=legend, loc="outside lower center", ncols=6, frameon=False)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def save_cells(
+    path: str | Path, image: np.ndarray, sites: pd.DataFrame, corners: np.ndarray
+) -> None:
+    """Draw the sites of cells on a levelled image (ny, nx) by their state, and save it as PNG.
+
+    Parameters
+    ----------
+    sites
+        Table of `analysis.surfaces.motif`: dots are found, squares doubtful, crosses missing.
+    corners
+        (n, 4, 2) px, of the whole cells, which are outlined.
+    """
+    ny, nx = image.shape
+    low, high = np.percentile(image, (0.5, 99.5))
+    figure = Figure(figsize=(9, 9 * ny / nx + 0.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    axes.add_collection(
+        PolyCollection(corners, facecolors="none", edgecolors="tab:blue", linewidths=0.8)
+    )
+    for state, (marker, colour) in STATES.items():
+        own = sites[sites["state"] == state]
+        size = 12 if state == "found" else 45
+        filled = {"facecolors": "none", "edgecolors": colour} if marker == "s" else {"c": colour}
+        label = f"{state} ({len(own)})"
+        axes.scatter(own["x_px"], own["y_px"], s=size, marker=marker, label=label, **filled)
+    axes.set_xlim(-0.5, nx - 0.5)
+    axes.set_ylim(ny - 0.5, -0.5)
+    axes.set_axis_off()
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

@@ -5,6 +5,7 @@ Each material is a file `materials/<name>.yaml`; whoever adds the file has added
 
 from functools import cache
 from itertools import combinations_with_replacement
+from math import cos, radians, sin
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,6 +167,24 @@ class Order(Facts):
     )
 
 
+class Motif(Facts):
+    """What a cell of a surface holds: see `analysis.surfaces.motif`. Both sides of the cell are the
+    lattice constant; places are fractions of them."""
+
+    angle: float = Field(ge=60, le=120, description="Between the sides of the cell, degrees.")
+    sites: list[tuple[float, float]] = Field(min_length=1, description="Bright places.")
+    empty: list[tuple[float, float]] = Field(
+        min_length=1,
+        description="Places without a site, by which it is told how often one is seen by mistake.",
+    )
+
+    @property
+    def cell(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The sides a, b of the cell, of length 1."""
+        turned = radians(self.angle)
+        return (1.0, 0.0), (cos(turned), sin(turned))
+
+
 class Material(Facts):
     """Facts about the specimen of a study."""
 
@@ -188,6 +207,7 @@ class Material(Facts):
     bonds: Bonds | None = None
     defects: Defects | None = None
     order: Order | None = None
+    motif: Motif | None = None
     reflections: Reflections
     groups: list[Group] = [Group(name="all", title="atoms")]
     reference: Reference | None = None
