@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
 from latticework import materials, names
 from latticework.analysis.atoms.refining import RefinementError, chosen, refinement_of
 from latticework.analysis.atoms.sheets import fit, noise
+from latticework.analysis.atoms.sheets.beyond import continued
 from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles
-from latticework.analysis.atoms.sheets.jacobian import apply, jacobian
+from latticework.analysis.atoms.sheets.jacobian import applied, jacobian, projected
+from latticework.analysis.atoms.sheets.microscope import taken_up
 from latticework.analysis.atoms.sheets.model import (
     MICROSCOPE,
     Grid,
@@ -23,6 +26,7 @@ from latticework.analysis.atoms.sheets.model import (
 )
 from latticework.analysis.atoms.sheets.posterior import posterior
 from latticework.analysis.atoms.sheets.refinement import refine
+from latticework.analysis.atoms.sheets.starts import starts
 from latticework.imaging.detector import detect
 from latticework.imaging.optics import transfer_function
 from latticework.simulation.phase_objects import phase_factor
@@ -78,6 +82,7 @@ def problem():
         usual=optics,
         precision=torch.ones(len(MICROSCOPE), dtype=torch.float64),
         origin=positions,
+        doubt=torch.ones(len(positions), dtype=torch.float64),
     )
     image = fit.model_image(made, positions, optics)
     return dataclasses.replace(made, image=image), positions, optics
@@ -120,8 +125,78 @@ def test_derivatives_by_an_atom_are_those_of_the_image(problem):
         return torch.fft.ifft2(contrast_spectrum(made.grid, wave, optics)).real
 
     expected = (image(positions + change) - image(positions - change)) / 2
-    deviation = apply(found, change.flatten(), (SIZE, SIZE)) - expected
+    still = torch.zeros(len(made.free), dtype=torch.float64)
+    all_changes = torch.cat([change.flatten(), still])
+    deviation = applied(found, all_changes, (SIZE, SIZE)) - expected
     assert float(deviation.norm() / expected.norm()) < 0.03
+
+    rng = np.random.default_rng(6)
+    every = torch.from_numpy(rng.normal(size=len(all_changes)))
+    picture = torch.from_numpy(rng.normal(size=(SIZE, SIZE)))
+    there = float((applied(found, every, (SIZE, SIZE)) * picture).sum())
+    assert float(every @ projected(found, picture)) == pytest.approx(there, rel=1e-5)
+
+
+def test_what_a_fit_takes_up_of_the_noise_is_told(problem):
+    """Noise is added to an image that the model explains; what is left of it is compared."""
+    made, positions, optics = problem
+    white = torch.from_numpy(np.random.default_rng(8).normal(0, 0.01, (SIZE, SIZE)))
+    made = dataclasses.replace(made, image=made.image + white)
+    found = fit.settled(made, fit.fit(made, fit.state_at(made, positions, optics), steps=6))
+    left = made.image - fit.model_image(made, found.state.positions, found.state.optics)
+    counted = (made.weights > 0).double()
+    taken = taken_up(made, found, counted)
+    ring = np.abs(noise.radii((SIZE, SIZE), STEP) - 0.7) < 0.25
+    before, after = (
+        float((torch.fft.fft2(counted * part).abs() ** 2)[torch.from_numpy(ring)].sum())
+        for part in (white, left)
+    )
+    assert 0.08 < 1 - after / before < 0.7
+    assert float(taken[ring].mean()) == pytest.approx(1 - after / before, abs=0.05)
+
+
+@pytest.mark.parametrize("strain", [0.0, 0.05])
+def test_the_lattice_is_continued_beyond_the_border(strain):
+    rng = np.random.default_rng(2)
+    sheet = honeycomb(110.0) - 50.0
+    turn = np.deg2rad(11)
+    turned = [[np.cos(turn), -np.sin(turn)], [np.sin(turn) + strain, np.cos(turn)]]
+    sheet = sheet @ np.array(turned) + [3.0, 1.0]
+    extent = np.array([30.0, 26.0])
+    inside = ((sheet > 0) & (sheet < extent)).all(axis=1)
+    known = sheet[inside] + rng.normal(0, 0.05, (inside.sum(), 2))
+    classes = np.zeros(len(known), dtype=int)
+    found, kinds = continued(known, classes, extent)
+    around = ((sheet > -6) & (sheet < extent + 6)).all(axis=1) & ~inside
+    distance, _ = cKDTree(found).query(sheet[around])
+    assert distance.max() < 0.35
+    assert np.sqrt((distance**2).mean() / 2) < 0.07
+    assert cKDTree(sheet).query(found)[0].max() < 0.5
+    assert len(kinds) == len(found)
+
+
+def test_no_lattice_is_continued_where_there_is_none():
+    rng = np.random.default_rng(3)
+    scattered = rng.uniform(0, 30, (300, 2))
+    found, _ = continued(scattered, np.zeros(300, dtype=int), np.array([30.0, 30.0]))
+    assert len(found) < 20
+
+
+def test_the_true_microscope_is_among_the_first_starts(problem):
+    """Atoms are displaced from where they are held, so that reflections alone do not tell."""
+    made, positions, optics = problem
+    rng = np.random.default_rng(5)
+    moved = positions + torch.from_numpy(rng.normal(0, 0.08, tuple(positions.shape)))
+    dose = 1 / float(made.weights.max())
+    image = fit.model_image(made, moved, optics)
+    image = image + torch.from_numpy(rng.normal(0, dose**0.5, (SIZE, SIZE)))
+    usual = optics.clone()
+    usual[:5], usual[9] = 0, 3.0
+    asked = dataclasses.replace(made, image=image, usual=usual)
+    limits = {"defocus": (-120.0, 120.0), "cs": (-2e5, 2e5), "c5": (0.0, 0.0)}
+    found = starts(asked, limits, 4)
+    near = [one for one in found if abs(one[0] + 6) < 1.6 and abs(one[1] + 11.5) < 3.1]
+    assert near, [one[:3].tolist() for one in found]
 
 
 def test_the_information_is_the_curvature_of_the_objective(problem):

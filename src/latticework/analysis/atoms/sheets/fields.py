@@ -11,6 +11,7 @@ from scipy.fft import next_fast_len
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
+from latticework.analysis.atoms.sheets.beyond import REACH
 from latticework.analysis.atoms.sheets.fit import Problem
 from latticework.analysis.atoms.sheets.model import MICROSCOPE, Grid, frequencies, in_units
 from latticework.analysis.atoms.sheets.noise import band, whitened
@@ -18,9 +19,13 @@ from latticework.simulation.phase_objects import phase_factor
 
 CORE = 36.0  # Å, side of a tile
 MARGIN = 4.0  # Å around it in which atoms are fitted as well
-PAD = 4.0  # Å of empty space around a field, which is periodic inside
-EDGE = 1.5  # Å along the image's border where a pixel shows atoms beyond it
+PAD = REACH  # Å around a field, which is periodic, with the atoms there
+EDGE = 1.5  # Å along the image's border that do not count
+LOOSE = 1.0  # Å, SD of a prior so wide that it holds only what the image says nothing about
+BEYOND = 3.0  # Å around a field in which atoms may move, but little: their image is not seen whole
+TIED = 0.1  # Å, SD of what these may
 COVERED = 1.6  # Å from the nearest atom; a hexagon's centre has 1.42
+RADIAL = 4000  # frequencies at which an atom's factor is computed; between, it is interpolated
 HIGHEST = 1.5  # 1/Å, frequencies that are fitted
 
 Spectrum = tuple[np.ndarray, np.ndarray]
@@ -37,7 +42,8 @@ class Picture:
     sampling
         Å.
     positions, classes
-        (n, 2) in Å from the centre of the first pixel, and (n,) numbers from 0 on.
+        (n, 2) in Å from the centre of the first pixel, and (n,) numbers from 0 on; the atoms that
+        `sheets.beyond` adds come last.
     symbols
         What stands on top of each other in an atom of each class, as a formula.
     energy, thermal_sigma
@@ -200,17 +206,20 @@ def field(
     place = picture.positions - corner
     chosen = np.flatnonzero(((place > -pad * step) & (place < extent + pad * step)).all(axis=1))
     within = ((place > 0) & (place < extent)).all(axis=1)[chosen]
+    near = ((place > -BEYOND) & (place < extent + BEYOND)).all(axis=1)[chosen]
     pixel = np.rint(picture.positions[chosen] / step).astype(int)
     core = within & (pixel[:, 1] >= rows.start) & (pixel[:, 1] < rows.stop)
     core &= (pixel[:, 0] >= columns.start) & (pixel[:, 0] < columns.stop)
     k = frequencies(size, step).numpy()
+    radial = np.linspace(0, float(k.max()), RADIAL)
     factors = [
-        phase_factor(symbol, k, picture.energy, picture.thermal_sigma) for symbol in picture.symbols
+        np.interp(k, radial, phase_factor(symbol, radial, picture.energy, picture.thermal_sigma))
+        for symbol in picture.symbols
     ]
     problem = Problem(
         Grid(size, step, picture.energy, torch.from_numpy(np.stack(factors))),
         torch.from_numpy(picture.classes[chosen]),
-        torch.from_numpy(np.flatnonzero(within)),
+        torch.from_numpy(np.flatnonzero(near)),
         torch.from_numpy(image),
         torch.from_numpy(inside),
         torch.from_numpy(band(size, step, HIGHEST, spectrum)),
@@ -219,6 +228,7 @@ def field(
         picture.usual,
         picture.precision,
         torch.from_numpy(picture.positions[chosen] - origin),
+        torch.from_numpy(np.where(within[near], LOOSE, TIED)),
     )
     return Field(rows, columns, chosen, core, origin, problem)
 

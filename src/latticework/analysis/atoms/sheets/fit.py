@@ -17,8 +17,6 @@ CONVERGED = 2e-3  # fall of the objective at which a fit ends, a parameter
 FIRST_DAMPING, STEEPEST = 0.03, 1e4
 LONGEST_STEP = 0.3  # Å that an atom may move in one step
 LONGEST_TURN = 4.0  # units that a parameter of the microscope may move in one step
-# Å: a prior so wide that it holds only what the image says nothing about, such as atoms beyond it.
-LOOSE = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class Problem:
         (parameters,), a Gaussian prior of the microscope: its mean and inverse variance.
     origin
         (n, 2), where the atoms were found, Å.
+    doubt
+        (m,), SD of the prior of each moved atom about its origin, Å.
     """
 
     grid: Grid
@@ -56,6 +56,7 @@ class Problem:
     usual: torch.Tensor
     precision: torch.Tensor
     origin: torch.Tensor
+    doubt: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -
     """Half of χ² and of the microscope's distance from what is usual: −log of the posterior."""
     residual = filtered_residual(problem, positions, optics)
     away = (problem.precision * (optics - problem.usual) ** 2).sum()
-    moved = ((positions - problem.origin) ** 2).sum() / LOOSE**2
+    change = (positions - problem.origin)[problem.moved] / problem.doubt[:, None]
+    moved = (change**2).sum()
     return 0.5 * ((problem.weights * residual**2).sum() + away + moved)
 
 
@@ -132,8 +134,7 @@ def curvature(problem: Problem, state: State) -> tuple[Jacobian, torch.Tensor]:
         problem.band,
     )
     total = information(found, problem.weights)
-    atoms = 2 * len(problem.moved)
-    loose = torch.full((atoms,), 1 / LOOSE**2, dtype=torch.float64)
+    loose = problem.doubt.repeat_interleave(2) ** -2
     total.diagonal().add_(torch.cat([loose, problem.precision[problem.free]]))
     return found, total
 
@@ -161,6 +162,9 @@ def fit(
     state, damping, age = start, FIRST_DAMPING, 0
     found, total = curvature(problem, state)
     while steps > 0 and damping < STEEPEST:
+        if age >= KEPT:
+            found, total = curvature(problem, state)
+            age = 0
         steps -= 1
         report()
         slope = gradient(problem, state)
@@ -175,9 +179,6 @@ def fit(
                 break
         else:
             damping, age = 10 * damping, KEPT if age else 0
-        if age >= KEPT:
-            found, total = curvature(problem, state)
-            age = 0
     return Solution(state, found, total)
 
 

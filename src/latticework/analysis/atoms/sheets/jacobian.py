@@ -196,11 +196,20 @@ def information(found: Jacobian, weights: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def apply(found: Jacobian, change: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """J·change (ny, nx), for a change (2n,) of the atoms' positions."""
+def applied(found: Jacobian, change: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """J·change (ny, nx), for a change (2n + parameters,); x and y of the atoms alternate."""
     n, size = len(found.patches), found.patches.shape[-1]
     rows, columns = _pixels(found.corners, size, shape)
-    values = torch.einsum("nayx,na->nyx", found.patches.double(), change.reshape(n, 2))
+    atoms, optics = change[: 2 * n].reshape(n, 2), change[2 * n :]
+    values = torch.einsum("nayx,na->nyx", found.patches.double(), atoms)
     index = (rows * shape[1] + columns).flatten()
     total = torch.zeros(shape[0] * shape[1], dtype=torch.float64)
-    return total.index_add_(0, index, values.flatten()).reshape(shape)
+    total = total.index_add_(0, index, values.flatten()).reshape(shape)
+    return total + torch.einsum("pyx,p->yx", found.microscope, optics)
+
+
+def projected(found: Jacobian, image: torch.Tensor) -> torch.Tensor:
+    """Jᵀ·image (2n + parameters,), of an image (ny, nx): the adjoint of `applied`."""
+    rows, columns = _pixels(found.corners, found.patches.shape[-1], image.shape)
+    atoms = torch.einsum("nayx,nyx->na", found.patches.double(), image[rows, columns])
+    return torch.cat([atoms.flatten(), torch.einsum("pyx,yx->p", found.microscope, image)])

@@ -7,18 +7,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 
 from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, densest, field
 from latticework.analysis.atoms.sheets.fit import (
     Problem,
     Solution,
+    filtered,
     fit,
     model_image,
     state_at,
 )
-from latticework.analysis.atoms.sheets.jacobian import Jacobian
+from latticework.analysis.atoms.sheets.jacobian import applied, projected
 from latticework.analysis.atoms.sheets.model import in_physical_units
-from latticework.analysis.atoms.sheets.noise import camera_spectrum, noise_at, residual_spectrum
+from latticework.analysis.atoms.sheets.noise import (
+    BIN,
+    camera_spectrum,
+    noise_at,
+    radii,
+    residual_spectrum,
+)
 from latticework.analysis.atoms.sheets.starts import STEPS, starts
 from latticework.inference.resampling import resample
 
@@ -32,11 +40,14 @@ class Beginning:
     warnings: list[str]
 
 
-FIRST_SIDE = 15.0  # Å, without the margin
+FIRST_SIDE, SEARCHED_SIDE = 15.0, 26.0  # Å, without the margin
+FIRST_STEPS = 3
+INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
 STARTS, KEPT_STARTS = 8, 3
 MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
+DRAWS = 8  # of noise, by which is found what a fit takes up of it
 COARSE = 0.4  # Å
 NOTHING = 1.35  # 1/Å, beyond which nothing is imaged at 20 Å of focal spread
 
@@ -69,9 +80,10 @@ def first_fit(
     limits = {name: _limits(card["imaging"][name]) for name in STEPS}
     tile = field(picture, trust, spectrum, *part)
     tried = []
-    for optics in starts(coarse_problem(picture, trust, spectrum, part), limits, STARTS):
+    wide = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
+    for optics in starts(wide, limits, STARTS):
         start = state_at(tile.problem, tile.problem.origin, optics)
-        tried.append(fit(tile.problem, start, steps=4))
+        tried.append(fit(tile.problem, start, steps=FIRST_STEPS))
     tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
     spectrum = new_spectrum(tile, tried[0], spectrum)
     tile = field(picture, trust, spectrum, *part)
@@ -120,25 +132,37 @@ def new_spectrum(tile: Field, solution: Solution, spectrum: Spectrum) -> Spectru
     state, step = solution.state, problem.grid.sampling
     with torch.no_grad():
         residual = problem.image - model_image(problem, state.positions, state.optics)
-    weights = (problem.weights > 0).double().numpy()
-    parameters = 2 * len(problem.moved) + len(problem.free)
-    taken = taken_up(solution.jacobian, residual.shape, parameters / weights.sum())
-    found = residual_spectrum(residual.numpy(), weights, step, taken)
+    counted = problem.weights.numpy() > 0
+    inner = distance_transform_edt(counted) * step > INNER
+    weights = torch.from_numpy(inner if inner.any() else counted).double()
+    taken = taken_up(problem, solution, weights)
+    found = residual_spectrum(residual.numpy(), weights.numpy(), step, taken)
     relative = noise_at(spectrum, found[0]) / spectrum[1][0]
     return found[0], found[1] * relative
 
 
-def taken_up(found: Jacobian, shape: Sequence[int], density: float) -> np.ndarray:
-    """Share (ny, nx) of each coefficient's noise that a fit takes up, in FFT order.
+def taken_up(problem: Problem, solution: Solution, counted: torch.Tensor) -> np.ndarray:
+    """Share (ny, nx) of the noise's power that a fit takes up, at each frequency in FFT order.
 
-    As many coefficients' worth as there are parameters per pixel (`density`), where the atoms'
-    derivatives have their power.
+    In the pixels (ny, nx) that are `counted`.
+
+    White noise is drawn and fitted as the image was, to first order: what is left of it tells.
     """
-    power = (torch.fft.fft2(found.patches.double()).abs() ** 2).mean(dim=(0, 1)).numpy()
-    size = len(power)
-    rows, columns = (np.rint(np.fft.fftfreq(n) * size).astype(int) % size for n in shape)
-    power = power[np.ix_(rows, columns)]
-    return np.minimum(density * power / power.mean(), 0.8)
+    shape = problem.weights.shape
+    spread = 1 / problem.weights.max().sqrt()
+    factor = torch.linalg.cholesky(solution.information)
+    generator = torch.Generator().manual_seed(0)
+    before, after = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
+    for _ in range(DRAWS):
+        noise = spread * torch.randn(shape, generator=generator, dtype=torch.float64)
+        slope = projected(solution.jacobian, problem.weights * filtered(problem, noise))
+        change = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        left = noise - applied(solution.jacobian, change, shape)
+        before += torch.fft.fft2(counted * noise).abs() ** 2
+        after += torch.fft.fft2(counted * left).abs() ** 2
+    ring = np.rint(radii(shape, problem.grid.sampling) / BIN).astype(int).ravel()
+    sums = [np.bincount(ring, power.numpy().ravel()) for power in (after, before)]
+    return (1 - sums[0] / sums[1])[ring].reshape(shape)
 
 
 def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:

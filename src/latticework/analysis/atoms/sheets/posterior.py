@@ -14,7 +14,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial import cKDTree
 
 STRAYING = np.geomspace(0.004, 0.25, 10)  # Å
-BENDING = np.array([0.003, 0.01, 0.03, 0.1])  # Å
+BENDING = np.geomspace(0.002, 0.1, 8)  # Å
 MOST_ROWS = 250  # atoms from which the widths are estimated
 OUTLIER = 5.0  # standard deviations beyond which an atom's neighbours say nothing about it
 

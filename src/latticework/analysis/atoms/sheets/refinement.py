@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from latticework.analysis.atoms.refined import Refined
+from latticework.analysis.atoms.sheets.beyond import continued
 from latticework.analysis.atoms.sheets.fields import (
     Field,
     Picture,
@@ -74,7 +75,7 @@ def refine(
             f"{material.name} is no sheet: only what is one or two atoms thick is fitted here"
         )
     picture = picture_of(image, atoms, sampling, card, material)
-    if len(picture.positions) < FEWEST_ATOMS:
+    if len(atoms) < FEWEST_ATOMS:
         few = f"{len(atoms)} atoms are too few to fit a microscope to: nothing was refined"
         nothing = np.full(image.shape, np.nan)
         return Refined(network_table(atoms), nothing, nothing, {}, [few])
@@ -117,11 +118,17 @@ def picture_of(
     scaled = scaled if step == sampling else resample(scaled, sampling, step).astype(float)
     symbols = tuple(card["classes"])
     usual, precision, free = known_of_microscope(card["imaging"])
+    positions = atoms[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float)
+    classes = np.array([symbols.index(name) for name in atoms["class"]], dtype=int)
+    if material.template == "honeycomb":
+        extent = np.array(scaled.shape[::-1]) * step
+        more, kinds = continued(positions, classes, extent)
+        positions, classes = np.vstack([positions, more]), np.concatenate([classes, kinds])
     return Picture(
         in_local_units(scaled, step),
         step,
-        atoms[["x_angstrom", "y_angstrom"]].to_numpy(dtype=float),
-        np.array([symbols.index(name) for name in atoms["class"]], dtype=int),
+        positions,
+        classes,
         symbols,
         card["energy"],
         card["simulation"]["thermal_sigma"],

@@ -1,20 +1,37 @@
-"""Where a fit of the microscope starts: a grid of defocus, Cs and C5, the atoms being held."""
+"""Where a fit of the microscope starts: a grid of defocus, Cs and C5, the atoms being held.
 
-import itertools
-from collections.abc import Mapping, Sequence
+What an image of held atoms leaves has two sources beside the noise. Atoms are displaced from where
+the network saw them, which leaves what the lens transfers of such displacements: Thon rings. And
+the microscope lies between the values of the grid. Both are given as variances of each frequency,
+and the likelihood of what is left (Whittle, 1953) ranks the microscopes: a perfect lattice alone
+says little, as a few reflections come out alike in many.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import minimum_filter
 
-from latticework.analysis.atoms.sheets.fit import Problem, filtered
-from latticework.analysis.atoms.sheets.model import MICROSCOPE, UNITS, contrast_spectrum, sheet_wave
+from latticework.analysis.atoms.sheets.fit import Problem
+from latticework.analysis.atoms.sheets.model import (
+    MICROSCOPE,
+    UNITS,
+    frequencies,
+    sheet_wave,
+    transfer,
+)
 
 # Steps of the grid, Å: about 0.9 rad of χ at 0.81 1/Å, graphene's second order, at 80 kV.
 STEPS = {"defocus": 10.0, "cs": 2e4, "c5": 2.5e7}
 MOST = 30  # values of each
-FAINTEST = 0.1  # contrast of a start: with less, an image of the other sign was tried
-WORSE = 3.0  # times the best start's misfit: such a start is not worth while
+FAINTEST, STRONGEST = 0.7, 1.3  # contrast of a start
+DISPLACED = (0.02, 0.06, 0.12)  # Å, RMS of the held atoms' errors per axis
+BETWEEN = 0.3  # of an image's amplitude: how far a step of the grid is from the truth
+PASSED = 0.5  # of the band's transfer: frequencies that are compared
 
 
 def grid_of(low: float, high: float, step: float) -> np.ndarray:
@@ -22,29 +39,82 @@ def grid_of(low: float, high: float, step: float) -> np.ndarray:
     return np.linspace(low, high, min(MOST, max(1, round((high - low) / step) + 1)))
 
 
-def agreement(problem: Problem, optics: Sequence[torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Fall (n,) of the objective by the images of microscopes, each at its best contrast (n,)."""
-    exit_wave = sheet_wave(problem.grid, problem.origin, problem.classes)
+@dataclass(frozen=True)
+class Comparison:
+    """A field whose image is compared with those of held atoms, at frequencies that pass.
 
-    def seen(image: torch.Tensor) -> torch.Tensor:
-        return problem.weights.sqrt() * filtered(problem, image)
+    Parameters
+    ----------
+    wave
+        (ny, nx), spectrum of the exit wave.
+    window
+        (ny, nx), the pixels that count.
+    passed
+        (ny, nx // 2 + 1), the frequencies of half a real image's spectrum that are compared.
+    share
+        Of the coefficients, those that are independent.
+    unit
+        Amplitude of a coefficient of the noise.
+    target
+        (passed,), the image's spectrum in these units.
+    displaced
+        (passed,), power that atoms displaced by 1 Å would scatter to each frequency, were nothing
+        lost in the lens; in units of the noise's.
+    """
 
-    target = seen(problem.image - 1)
-    doubt = float(problem.precision[-1]) / UNITS["contrast"] ** 2
-    falls, contrasts = [], []
-    for values in optics:
-        spectrum = contrast_spectrum(problem.grid, exit_wave, values)
-        image = seen(torch.fft.ifft2(spectrum).real)
-        overlap, power = float((target * image).sum()), float((image**2).sum())
-        contrast = (overlap + doubt) / (power + doubt)
-        falls.append(contrast * overlap - (contrast**2 * power + doubt * (contrast - 1) ** 2) / 2)
-        contrasts.append(contrast)
-    return np.array(falls), np.array(contrasts)
+    wave: torch.Tensor
+    window: torch.Tensor
+    passed: torch.Tensor
+    share: float
+    unit: float
+    target: torch.Tensor
+    displaced: torch.Tensor
 
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The comparison of a problem's image with its atoms where they were found."""
+        grid = problem.grid
+        exit_wave = sheet_wave(grid, problem.origin, problem.classes)
+        window = (problem.weights > 0).float()
+        noise = 1 / float(problem.weights.max())
+        passed = problem.band[:, : grid.shape[1] // 2 + 1] > PASSED
+        unit = math.sqrt(noise * float(window.sum()))
+        inside = int((problem.doubt == problem.doubt.max()).sum())
+        density = inside / (float(window.sum()) * grid.sampling**2)
+        k = frequencies(grid.shape, grid.sampling)
+        amplitude = 2 * math.pi * k * 2 * grid.factors.mean(dim=0)
+        power = density * amplitude**2 / (noise * grid.sampling**2)
+        made = cls(
+            torch.fft.fft2(exit_wave).to(torch.complex64),
+            window,
+            passed,
+            float(window.mean()),
+            unit,
+            torch.zeros(()),
+            power[:, : passed.shape[1]][passed].float(),
+        )
+        return replace(made, target=made.spectrum(problem.image.float() - 1))
 
-def total_misfit(problem: Problem) -> float:
-    """The objective of an image without atoms."""
-    return 0.5 * float((problem.weights * filtered(problem, problem.image - 1) ** 2).sum())
+    def spectrum(self, image: torch.Tensor) -> torch.Tensor:
+        """What is compared (…, passed) of images (…, ny, nx), less their means."""
+        mean = (self.window * image).sum(dim=(-2, -1), keepdim=True) / self.window.sum()
+        return torch.fft.rfft2(self.window * (image - mean))[..., self.passed] / self.unit
+
+    def surprise(self, lenses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """−log likelihood (n,) of the image in lenses (n, ny, nx), and the contrast (n,)."""
+        model = self.spectrum(torch.fft.ifft2(self.wave * lenses).abs() ** 2 - 1)
+        overlap = (self.target * model.conj()).real.sum(dim=-1)
+        contrast = (overlap / (model.abs() ** 2).sum(dim=-1)).clamp(FAINTEST, STRONGEST)
+        seen = contrast[:, None] * model
+        left = (self.target - seen).abs() ** 2
+        certain = 1 + BETWEEN**2 * seen.abs() ** 2
+        part = lenses.imag[:, :, : self.passed.shape[1]][:, self.passed]
+        thon = contrast[:, None] ** 2 * self.displaced * part**2
+        values = []
+        for displaced in DISPLACED:
+            variance = certain + displaced**2 * thon
+            values.append((variance.log() + left / variance).sum(dim=-1))
+        return self.share * torch.stack(values).min(dim=0).values, contrast
 
 
 def starts(
@@ -52,25 +122,43 @@ def starts(
 ) -> list[torch.Tensor]:
     """Microscopes (parameters,) from which to start, the most likely first.
 
-    `limits` of what STEPS names, in Å; everything else is as usual. They are the best local maxima
-    of the grid, as far as they are not much worse than the best of all.
+    `limits` of what STEPS names, in Å; everything else is as usual. They are the best local minima
+    on the grid.
     """
-    axes = [grid_of(*limits[name], STEPS[name]) for name in STEPS]
-    microscopes = []
-    for values in itertools.product(*axes):
-        optics = problem.usual.clone()
-        optics[-1] = 1 / UNITS["contrast"]
-        for name, value in zip(STEPS, values, strict=True):
-            optics[MICROSCOPE.index(name)] = value / UNITS[name]
-        microscopes.append(optics)
+    axes = {name: grid_of(*limits[name], step) for name, step in STEPS.items()}
+    numbers = {name: MICROSCOPE.index(name) for name in axes}
+    grid, usual = problem.grid, problem.usual.clone()
+    usual[list(numbers.values())] = 0
+    none = torch.zeros_like(usual)
+
+    def lens(values: torch.Tensor) -> torch.Tensor:
+        return transfer(grid.ky, grid.kx, grid.energy, values).to(torch.complex64)
+
+    # A lens of several aberrations is the product of those of each.
+    alone = {
+        name: torch.stack(
+            [lens(none.index_fill(0, torch.tensor(number), v / UNITS[name])) for v in axes[name]]
+        )
+        for name, number in numbers.items()
+    }
     with torch.no_grad():
-        falls, contrasts = agreement(problem, microscopes)
-    falls = falls.reshape([len(axis) for axis in axes])
-    peaks = np.flatnonzero((falls == maximum_filter(falls, size=3)).ravel())
-    best = peaks[np.argsort(-falls.ravel()[peaks])]
-    misfit = total_misfit(problem) - falls.ravel()[best]
-    good = (misfit <= WORSE * misfit[0]) & (contrasts[best] > FAINTEST)
-    chosen = best[good | (best == best[0])][:count]
-    for number in chosen:
-        microscopes[number][-1] *= max(float(contrasts[number]), FAINTEST)
-    return [microscopes[number] for number in chosen]
+        comparison, rest = Comparison.of(problem), lens(usual)
+        found = [
+            comparison.surprise(rest * alone["cs"][i] * alone["c5"][j] * alone["defocus"])
+            for i, j in np.ndindex(len(axes["cs"]), len(axes["c5"]))
+        ]
+    surprises, contrasts = (
+        torch.stack(part).reshape(len(axes["cs"]), len(axes["c5"]), -1).numpy()
+        for part in zip(*found, strict=True)
+    )
+    valleys = np.argwhere(surprises == minimum_filter(surprises, size=3))
+    best = valleys[np.argsort(surprises[tuple(valleys.T)])][:count]
+    chosen = []
+    for i, j, number in best:
+        optics = usual.clone()
+        values = axes["defocus"][number], axes["cs"][i], axes["c5"][j]
+        for name, value in zip(("defocus", "cs", "c5"), values, strict=True):
+            optics[numbers[name]] = value / UNITS[name]
+        optics[-1] = float(contrasts[i, j, number]) / UNITS["contrast"]
+        chosen.append(optics)
+    return chosen

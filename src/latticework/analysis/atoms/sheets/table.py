@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from latticework.analysis.atoms.refined import Refined
-from latticework.analysis.atoms.sheets.fields import Picture, Spectrum
+from latticework.analysis.atoms.sheets.fields import LOOSE, Picture, Spectrum
 from latticework.analysis.atoms.sheets.fit import model_image
 from latticework.analysis.atoms.sheets.microscope import Fitted
 from latticework.analysis.atoms.sheets.model import MICROSCOPE, in_physical_units
@@ -49,7 +49,7 @@ def assembled(
         widths.append(width)
         tile = one.field
         model[tile.rows, tile.columns] = tile_image(one, picture.sampling)
-    moved = np.hypot(*(table[PLACES].to_numpy() - picture.positions).T)
+    moved = np.hypot(*(table[PLACES].to_numpy() - picture.positions[: len(table)]).T)
     doubts = list(warnings)
     if (far := int((moved > FAR).sum())) > 0:
         doubts.append(f"{far} atoms moved by more than {FAR} Å: they may not be where they seem")
@@ -81,9 +81,11 @@ def network_table(atoms: pd.DataFrame) -> pd.DataFrame:
 def tile_table(one: Fitted, material: Material) -> tuple[np.ndarray, tuple[float, float]]:
     """Rows (core atoms, 7) of PLACES and NEW, and the widths of the prior."""
     tile, problem, solution = one.field, one.field.problem, one.solution
-    moved = problem.moved.numpy()
-    count = 2 * len(moved)
-    covariance = torch.linalg.inv(solution.information)[:count, :count]
+    # Atoms around the field are held by their prior: their errors are averaged over, no more.
+    seen = problem.doubt == LOOSE
+    moved = problem.moved[seen].numpy()
+    both = torch.nonzero(seen.repeat_interleave(2))[:, 0]
+    covariance = torch.linalg.inv(solution.information)[both[:, None], both]
     precision = torch.linalg.inv(covariance).numpy()
     places = solution.state.positions.numpy()[moved]
     sigma = covariance.diagonal().sqrt().numpy().reshape(-1, 2)
@@ -93,8 +95,8 @@ def tile_table(one: Fitted, material: Material) -> tuple[np.ndarray, tuple[float
         after = posterior(places, precision, material.bonds.longest, material.bonds.coordination)
         shrunk, shrunk_sigma = after.positions, after.sigma
         widths = after.straying, after.bending
-    both = np.sqrt((shrunk_sigma**2).mean(axis=1, keepdims=True))
-    rows = np.hstack([places + tile.origin, sigma, shrunk + tile.origin, both])
+    one_sigma = np.sqrt((shrunk_sigma**2).mean(axis=1, keepdims=True))
+    rows = np.hstack([places + tile.origin, sigma, shrunk + tile.origin, one_sigma])
     return rows[tile.core[moved]], widths
 
 
