@@ -18,6 +18,9 @@ from latticework.structures import surfaces
 MATERIAL, BOX, PIXEL, SIZE = "silicon_111", 137.0, 0.75, 200
 
 
+TURN = np.array([[np.cos(0.3), np.sin(0.3)], [-np.sin(0.3), np.cos(0.3)]])
+
+
 def scan_of(seed, noise):
     """A scan that drift has bent; (n, 2) Å of the adatoms; and what takes px to Å."""
     material = materials.load(MATERIAL)
@@ -28,11 +31,13 @@ def scan_of(seed, noise):
     def in_angstrom(places):
         x, y = np.moveaxis(np.asarray(places, dtype=float), -1, 0)
         down = y / SIZE
-        return PIXEL * np.stack([x + 12 * down + 8 * down**2, 0.9 * y + 6 * down**2], axis=-1)
+        bent = PIXEL * np.stack([x + 12 * down + 8 * down**2, 0.9 * y - 6 * down**2], axis=-1)
+        # Rows along the lines would be levelled away.
+        return bent @ TURN
 
     rows, columns = np.mgrid[:SIZE, :SIZE]
     x, y = np.moveaxis(in_angstrom(np.stack([columns, rows], axis=-1)) / BOX * len(height), -1, 0)
-    smooth = ndimage.gaussian_filter(height, 1.5, mode="wrap")
+    smooth = ndimage.gaussian_filter(height, 0.6, mode="wrap")
     image = ndimage.map_coordinates(smooth, [y, x], order=1, mode="grid-wrap")
     rng = np.random.default_rng(seed)
     image = image / image.std() + noise * rng.normal(size=image.shape)

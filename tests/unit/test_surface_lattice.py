@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from latticework.analysis.surfaces.harmonics import fitted
 from latticework.analysis.surfaces.lattice import symmetry_of
 from latticework.analysis.surfaces.lock_in import correlation_length, demodulate, domain_walls
 from latticework.analysis.surfaces.order import first_star, ordering, staggered, waves_at
@@ -114,6 +115,27 @@ def test_errors_are_those_of_repeated_scans():
     said = np.mean([lattice.length_sigma.mean() for lattice in several])
     assert spread < 3 * said
     assert said < 0.1
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_errors_hold_where_lines_jitter_as_where_pixels_are_noisy(jitter):
+    size = 2 / np.sqrt(3) / 14.0
+    waves_of = size * np.array([[np.cos(t), np.sin(t)] for t in (0.2, 0.2 + np.pi / 3)])
+    vectors = np.linalg.inv(waves_of).T
+    indices, pulls = np.array([[1, 0], [0, 1], [1, -1]]), []
+    for seed in range(12):
+        # The shift of a line lasts for some lines, as that of a scan does.
+        shift = ndimage.gaussian_filter1d(rng(seed).normal(size=SIZE), 4)
+        moved = X + jitter * (shift / shift.std())[:, None]
+        image = rng(seed + 100).normal(0, 1.0, X.shape)
+        for h, k in indices:
+            along, across = h * waves_of[0] + k * waves_of[1]
+            image += np.cos(2 * np.pi * (along * moved + across * Y))
+        found, covariance = fitted(image, vectors * 1.001, indices, taper=True)
+        pulls.append((found - vectors).ravel() / np.sqrt(np.diag(covariance)))
+    pulls = np.array(pulls)
+    assert 0.5 < np.sqrt((pulls**2).mean()) < 1.5
+    assert 0.5 < (np.abs(pulls) < 1).mean() < 0.9
 
 
 # What is no lattice, or half of one

@@ -33,8 +33,8 @@ class Lattice:
     ----------
     vectors
         (2, 2), the reduced cell in px: rows a, b with x and y, |a| ≤ |b|, 90° to 120° apart.
-    sigma
-        (2, 2), standard deviations of the components, px.
+    covariance
+        (4, 4), of the components a_x, a_y, b_x, b_y, px².
     reciprocal
         (2, 2), rows a*, b* in cycles/px; a·a* = 1, a·b* = 0.
     indices
@@ -50,7 +50,7 @@ class Lattice:
     """
 
     vectors: np.ndarray
-    sigma: np.ndarray
+    covariance: np.ndarray
     reciprocal: np.ndarray
     indices: np.ndarray
     members: np.ndarray
@@ -72,8 +72,9 @@ class Lattice:
     @property
     def length_sigma(self) -> np.ndarray:
         """Standard deviations of |a| and |b|, px."""
-        directions = self.vectors / self.lengths[:, None]
-        return np.sqrt(((self.sigma * directions) ** 2).sum(axis=1))
+        along = self.vectors / self.lengths[:, None]
+        parts = self.covariance.reshape(2, 2, 2, 2)
+        return np.sqrt([along[i] @ parts[i, :, i] @ along[i] for i in (0, 1)])
 
     @property
     def spacing(self) -> float:
@@ -104,7 +105,7 @@ def find_lattice(reflections: Reflections, shape: tuple[int, int]) -> Lattice | 
     symmetry, certainty = symmetry_of(vectors)
     return Lattice(
         vectors=vectors,
-        sigma=_vector_sigma(indices, reciprocal, vectors, covariance),
+        covariance=np.diag(_vector_variance(indices, reciprocal, vectors, covariance).ravel()),
         reciprocal=reciprocal,
         indices=indices,
         members=members,
@@ -180,10 +181,10 @@ def _fitted(
     return basis, scatter * np.linalg.inv(normal)
 
 
-def _vector_sigma(
+def _vector_variance(
     indices: np.ndarray, reciprocal: np.ndarray, vectors: np.ndarray, covariance: np.ndarray
 ) -> np.ndarray:
-    """Standard deviations of real-space vectors, from those of the reciprocal basis.
+    """Variances (2, 2) of real-space vectors, from those of the reciprocal basis.
 
     The fitted basis and the reduced one differ by whole numbers; the covariance of the reduced one
     is that of its own indices, and δA = −A·δGᵀ·A for A = G⁻ᵀ.
@@ -194,7 +195,7 @@ def _vector_sigma(
     # Rows of A: a_i = −Σ_jk A_ik… with independent errors of x and y of equal size.
     of_rows = vectors @ vectors.T
     variance = np.einsum("jk,ji,ki->i", own, vectors, vectors)
-    return np.sqrt(np.outer(np.diag(of_rows), variance))
+    return np.outer(np.diag(of_rows), variance)
 
 
 def _reduction(vectors: np.ndarray) -> np.ndarray:

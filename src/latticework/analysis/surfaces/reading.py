@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from latticework.analysis.surfaces.harmonics import refined
+from latticework.analysis.surfaces.harmonics import fitted, refined
 from latticework.analysis.surfaces.lattice import Lattice, find_lattice, symmetry_of
 from latticework.analysis.surfaces.lock_in import demodulate
 from latticework.analysis.surfaces.reflections import Reflections, find_reflections
@@ -72,8 +72,8 @@ def read_lattice(image: np.ndarray) -> Reading:
     coverage, notes = _follow(flat, lattice, reflections)
     warnings += notes
     longest = lattice.lengths.max()
-    if longest * MANY_PERIODS > min(image.shape):
-        lattice = _refined(flat, lattice, reflections)
+    few = longest * MANY_PERIODS > min(image.shape)
+    lattice = _fitted(flat, lattice, reflections, few)
     if longest * FEWEST_PERIODS > min(image.shape):
         warnings.append(
             f"only {min(image.shape) / longest:.1f} periods of {longest:.1f} px: vectors are rough"
@@ -114,15 +114,20 @@ def _attempt(image: np.ndarray) -> tuple[np.ndarray, Lattice | None, Reflections
     return image, find_lattice(reflections, image.shape), reflections
 
 
-def _refined(image: np.ndarray, lattice: Lattice, reflections: Reflections) -> Lattice:
-    """A lattice by a fit of its waves; what the fit moves is an error of the vectors as well."""
+def _fitted(image: np.ndarray, lattice: Lattice, reflections: Reflections, few: bool) -> Lattice:
+    """A lattice by a fit of its waves, with errors from parts of the image.
+
+    Of few periods no pixel may be lost to a taper, and the fit has to look further for its start.
+    """
     order = np.argsort(reflections.significance[lattice.members])[::-1]
-    vectors = refined(image, lattice.vectors, lattice.indices[order])
+    indices = lattice.indices[order]
+    start = refined(image, lattice.vectors, indices) if few else lattice.vectors
+    vectors, covariance = fitted(image, start, indices, taper=not few)
     symmetry, certainty = symmetry_of(vectors)
     return replace(
         lattice,
         vectors=vectors,
-        sigma=np.hypot(lattice.sigma, 0.5 * np.abs(vectors - lattice.vectors)),
+        covariance=covariance,
         reciprocal=np.linalg.inv(vectors).T,
         symmetry=symmetry,
         symmetry_confidence=certainty,
