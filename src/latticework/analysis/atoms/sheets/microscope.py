@@ -41,7 +41,7 @@ class Beginning:
 
 
 FIRST_SIDE, SEARCHED_SIDE = 15.0, 26.0  # Å, without the margin
-FIRST_STEPS = 3
+FIRST_STEPS, LAST_STEPS = 3, 6
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
 STARTS, KEPT_STARTS = 8, 3
 MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
@@ -85,12 +85,8 @@ def first_fit(
         start = state_at(tile.problem, tile.problem.origin, optics)
         tried.append(fit(tile.problem, start, steps=FIRST_STEPS))
     tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
-    spectrum = new_spectrum(tile, tried[0], spectrum)
-    tile = field(picture, trust, spectrum, *part)
-    ends = []
-    for solution in tried:
-        start = state_at(tile.problem, solution.state.positions, solution.state.optics)
-        ends.append(fit(tile.problem, start, steps=8))
+    # What these leave is not noise alone yet, hence the spectrum of the usual camera is kept.
+    ends = [fit(tile.problem, one.state, steps=LAST_STEPS) for one in tried]
     ends = sorted(ends, key=lambda solution: solution.state.objective)
     best = ends[0].state.objective
     possible = [end for end in ends if end.state.objective - best < undecided(tile)]

@@ -22,6 +22,9 @@ RECORDED = 0.003
 GUESS = (0.05, 0.5, 2.5)  # a usual MTF, eq. 5 of Madsen 2018
 # Mean and spread of what cameras have of c1, c2 and c3; c2 in the image's pixels, not the camera's.
 CAMERAS = np.array([0.05, 0.5, 2.5]), np.array([0.05, 0.25, 0.4])
+# Beyond these a curve through what a fit leaves at 0.4 1/Å rises to anything towards zero.
+LEAST, MOST = (0.0, 0.2, 1.5), (0.3, 5.0, 4.0)
+UNEVEN = 0.05  # error of a ring's power that does not fall with its coefficients
 MEDIAN = math.log(2)  # of a squared Gaussian amplitude, in units of its mean
 
 
@@ -94,7 +97,7 @@ def smoothed(
     They come from `count` coefficients each. The MTF of a camera (eq. 5) is fitted to them, which
     says what the power is at low frequencies; deviations from it are smoothed and kept.
     """
-    root = np.sqrt(count)
+    root = (1 / count + UNEVEN**2) ** -0.5
 
     def camera(values: np.ndarray, at: np.ndarray) -> np.ndarray:
         return values[0] + 2 * np.log(_transfer(at * 2 * sampling, *values[1:]))
@@ -106,7 +109,7 @@ def smoothed(
     fit = least_squares(
         misfit,
         (np.median(logarithm) + 1, *GUESS),
-        bounds=([-np.inf, 0, 0.05, 1], [np.inf, 0.9, 5, 8]),
+        bounds=([-np.inf, *LEAST], [np.inf, *MOST]),
     )
     deviation = np.interp(k, known, logarithm - camera(fit.x, known))
     weights = np.interp(k, known, count)

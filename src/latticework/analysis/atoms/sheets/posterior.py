@@ -6,15 +6,16 @@ its neighbours'), and s and t are those under which the fitted positions with th
 likely: the width of the prior is the sample's own.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
-STRAYING = np.geomspace(0.004, 0.25, 10)  # Å
-BENDING = np.geomspace(0.002, 0.1, 8)  # Å
+STRAYING, BENDING = (0.004, 0.25), (0.002, 0.1)  # Å, limits of the widths
+FIRST_WIDTHS = ((0.01, 0.005), (0.01, 0.03), (0.08, 0.005), (0.08, 0.03))  # Å, s and t
+WIDTH_STEPS = 40  # of the search for the likeliest
 MOST_ROWS = 250  # atoms from which the widths are estimated
 OUTLIER = 5.0  # standard deviations beyond which an atom's neighbours say nothing about it
 
@@ -92,11 +93,16 @@ def prior_widths(
     both = np.kron(rows, np.eye(2))
     errors = both @ covariance @ both.T
     correlated = np.kron(rows @ rows.T, np.eye(2))
-    best, widths = -np.inf, (STRAYING[0], BENDING[0])
-    for straying, bending in itertools.product(STRAYING, BENDING):
+    limits = np.log([STRAYING, BENDING])
+
+    def surprise(logarithms: np.ndarray) -> float:
+        straying, bending = np.exp(np.clip(logarithms, *limits.T))
         total = errors + straying**2 * correlated + bending**2 * np.eye(len(errors))
         factor = cho_factor(total, lower=True)
-        score = -strays @ cho_solve(factor, strays) / 2 - np.log(np.diag(factor[0])).sum()
-        if score > best:
-            best, widths = score, (straying, bending)
-    return widths
+        chance = strays @ cho_solve(factor, strays) / 2 + np.log(np.diag(factor[0])).sum()
+        return float(chance)
+
+    start = min((np.log(widths) for widths in FIRST_WIDTHS), key=surprise)
+    found = minimize(surprise, start, method="Nelder-Mead", options={"maxfev": WIDTH_STEPS}).x
+    straying, bending = np.exp(np.clip(found, *limits.T))
+    return float(straying), float(bending)

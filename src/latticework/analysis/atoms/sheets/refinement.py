@@ -48,6 +48,7 @@ PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
 STEPS = 8  # of the fit of a tile with its microscope
+POLISHING = 4  # more of them, once the noise is known
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
@@ -100,6 +101,7 @@ def refine(
             microscopes = [one.solution.state.optics]
             around = around if len(parts) == 1 else replace(around, usual=microscopes[0])
             spectrum = new_spectrum(one.field, one.solution, spectrum)
+            one = polished(field(around, trust, spectrum, *part), one)
         fitted.append(one)
     found = assembled(atoms, picture, fitted, material, spectrum, first.warnings)
     return at_pixel(found, image.shape, sampling, picture.sampling)
@@ -163,6 +165,15 @@ def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
     share = float((trusted[counted] == 1).mean())
     start = state_at(problem, solution.state.positions, solution.state.optics)
     return Fitted(tile, settled(problem, fit(problem, start, steps=STEPS)), share)
+
+
+def polished(tile: Field, before: Fitted) -> Fitted:
+    """A tile fitted on from a solution, with what has been learned of the noise since."""
+    trusted = before.field.problem.weights / before.field.problem.weights.max()
+    problem = replace(tile.problem, weights=tile.problem.weights * trusted)
+    end = before.solution.state
+    solution = fit(problem, state_at(problem, end.positions, end.optics), steps=POLISHING)
+    return Fitted(replace(tile, problem=problem), settled(problem, solution), before.explained)
 
 
 def explained(residual: np.ndarray, weights: np.ndarray, sampling: float) -> np.ndarray:
