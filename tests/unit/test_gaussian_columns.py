@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from scipy import ndimage, signal
 
-from latticework.analysis.atoms import column_fit, gaussian_columns
+from latticework.analysis.atoms import gaussian_columns
 from latticework.analysis.atoms.column_fit import fit_columns
-from latticework.analysis.atoms.column_profile import terms
 from latticework.analysis.atoms.gaussian_columns import refine
 from latticework.analysis.atoms.scan_noise import memory_of, noise_of
 from latticework.limits.fisher import fisher_information
@@ -130,36 +129,6 @@ def unaware(image, points, group):
         return fit_columns(image, points, group, nearest=NEAREST, smooth=np.inf).positions
     finally:
         column_fit.memory_of = original
-
-
-def test_terms_of_a_profile_have_no_volume():
-    t = np.linspace(0, 40, 20001)
-    values, slopes = terms(t, 4)
-    assert np.trapezoid(values, t, axis=1) == pytest.approx(np.zeros(4), abs=1e-5)
-    assert np.gradient(values, t, axis=1)[:, 1:-1] == pytest.approx(slopes[:, 1:-1], abs=1e-4)
-
-
-def test_columns_that_are_no_gaussians(monkeypatch):
-    """Flat-topped columns, as out of focus: displacements are found better than by Gaussians."""
-    rng = np.random.default_rng(6)
-    size, nearest = 64, 12.0
-    points, _, heights = columns(rng, size, nearest)
-    ones = np.ones_like(heights)
-    mean = mean_image(points, ones, size=size) - mean_image(
-        points, 0.6 * ones, width=0.6 * WIDTH, floor=0, size=size
-    )
-    picture = rng.poisson(3e4 * mean) / 3e4
-    inside = ((points > 12) & (points < size - 12)).all(axis=1)
-
-    def error() -> float:
-        fit = fit_columns(
-            picture, points, np.zeros(len(points), dtype=int), nearest=nearest, smooth=np.inf
-        )
-        return float(np.sqrt(np.mean((fit.positions - points)[inside] ** 2)))
-
-    bent = error()
-    monkeypatch.setattr(column_fit, "TERMS", 0)
-    assert bent < 0.7 * error()
 
 
 def test_noise_is_told_from_its_residual():

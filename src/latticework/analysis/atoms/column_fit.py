@@ -1,27 +1,17 @@
 """Columns as Gaussians: a likelihood fit of all of them together, started from a network's atoms.
 
 The image is the sum of a Gaussian for each column and a background that varies slowly; columns of a
-class share a width, which is the probe's (De Backer 2016, StatSTEM), and a profile
-(`column_profile`). Neighbours that overlap are fitted together, so that none draws another. The
-noise is estimated as well, which makes the weighted fit the likelihood's: its variance is a + b ×
-the mean, read-out and counting noise of whatever gain, and along a line of the scan, where pixels
-follow each other, it may be correlated.
+class share a width, which is the probe's (De Backer 2016, StatSTEM). Neighbours that overlap are
+fitted together, so that none draws another. The noise is estimated as well, which makes the
+weighted fit the likelihood's: its variance is a + b × the mean, read-out and counting noise of
+whatever gain, and along a line of the scan, where pixels follow each other, it may be correlated.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
 
-from latticework.analysis.atoms.column_profile import (
-    COEFFICIENT,
-    REACH,
-    REACH_OF_TERMS,
-    TERMS,
-    Pixels,
-    pixels_near,
-    profile,
-)
 from latticework.analysis.atoms.scan_noise import (
     MEMORY,
     correlation_factor,
@@ -31,6 +21,8 @@ from latticework.analysis.atoms.scan_noise import (
     whitening,
 )
 
+# px: a column's pixels are those within so many widths of it.
+REACH = 3.5
 # Most steps of a round. A round ends when a step takes off less than this share of the weighted
 # square of the residual; before each but the first the noise is estimated anew.
 STEPS, ROUNDS = 30, (1e-4, 1e-6, 1e-7)
@@ -52,7 +44,7 @@ class ColumnFit:
     positions, sigma
         (n, 2), x and y in px of the tile, and their standard deviations.
     heights, sigma_heights
-        (n,), of the Gaussians, in units of the image.
+        (n,), in units of the image.
     widths, sigma_widths
         (groups,), standard deviation of the Gaussian of each group of columns, px.
     model
@@ -79,32 +71,22 @@ class ColumnFit:
 
 @dataclass
 class _State:
-    """Columns (n, 3) of x, y, height; logarithms of the widths (groups,); coefficients of the
-    profiles' terms (groups, terms), none at first; nodes of the background."""
+    """Columns (n, 3) of x, y, height; logarithms of the widths; nodes of the background."""
 
     columns: np.ndarray
     widths: np.ndarray
-    bends: np.ndarray
     background: np.ndarray
 
     def moved(self, step: np.ndarray) -> "_State":
         """After a step (parameters,), cut where it is too long to trust a linear model."""
-        sizes = self.columns.size, self.widths.size, self.bends.size
-        columns, widths, bends, background = np.split(step, np.cumsum(sizes))
-        columns = columns.reshape(-1, 3).copy()
+        count, groups = self.columns.size, len(self.widths)
+        columns = step[:count].reshape(-1, 3).copy()
         most = MOST_SHIFT * np.exp(self.widths.min())
         columns[:, :2] = np.clip(columns[:, :2], -most, most)
+        widths = np.clip(step[count : count + groups], -MOST_WIDTH, MOST_WIDTH)
         return _State(
-            self.columns + columns,
-            self.widths + np.clip(widths, -MOST_WIDTH, MOST_WIDTH),
-            self.bends + bends.reshape(self.bends.shape),
-            self.background + background,
+            self.columns + columns, self.widths + widths, self.background + step[count + groups :]
         )
-
-    def pixels(self, group: np.ndarray, shape: tuple[int, int]) -> Pixels:
-        """The pixels of each column of a tile (ny, nx)."""
-        reach = REACH_OF_TERMS if self.bends.size else REACH
-        return pixels_near(self.columns[:, :2], np.exp(self.widths)[group], shape, reach)
 
 
 def background_basis(shape: tuple[int, int], spacing: float) -> sparse.csr_array:
@@ -125,34 +107,51 @@ def background_basis(shape: tuple[int, int], spacing: float) -> sparse.csr_array
     return sparse.csr_array(sparse.kron(*axes))
 
 
+def _gaussians(
+    state: _State, group: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels of each column, its number, the offsets from it, and its unit Gaussian there.
+
+    All (pixels of all columns,): pixel, column, x and y in px from the column, Gaussian.
+    """
+    width = np.exp(state.widths)[group]
+    reach = int(np.ceil(REACH * width.max()))
+    around = np.arange(-reach, reach + 1)
+    centre = np.rint(state.columns[:, :2]).astype(int)
+    x = centre[:, 0, None, None] + around[None, None, :]
+    y = centre[:, 1, None, None] + around[None, :, None]
+    x, y = np.broadcast_arrays(x, y)
+    dx, dy = x - state.columns[:, 0, None, None], y - state.columns[:, 1, None, None]
+    square = dx**2 + dy**2
+    near = square <= (REACH * width[:, None, None]) ** 2
+    near &= (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
+    column = np.nonzero(near)[0]
+    value = np.exp(-0.5 * square[near] / width[column] ** 2)
+    return (y * shape[1] + x)[near], column, dx[near], dy[near], value
+
+
 def _image(
     state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
 ) -> np.ndarray:
     """The model (pixels,)."""
-    at = state.pixels(group, shape)
-    value, _, _ = profile(at.t, state.bends[group[at.column]])
-    heights = state.columns[at.column, 2]
-    columns = np.bincount(at.pixel, heights * value, minlength=shape[0] * shape[1])
+    pixel, column, _, _, value = _gaussians(state, group, shape)
+    columns = np.bincount(pixel, state.columns[column, 2] * value, minlength=shape[0] * shape[1])
     return columns + basis @ state.background
 
 
 def _jacobian(
     state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
 ) -> sparse.csr_array:
-    """Derivatives (pixels, parameters) of the model: x, y, height of each column; widths; terms;
-    nodes."""
-    at = state.pixels(group, shape)
-    own_group = group[at.column]
-    value, slope, bends = profile(at.t, state.bends[own_group])
-    height, count, groups = state.columns[at.column, 2], len(state.columns), len(state.widths)
-    moved = -height * slope * np.exp(-2 * state.widths)[own_group]
-    data = [moved * at.dx, moved * at.dy, value, -2 * at.t * height * slope, *(height * bends)]
-    first = 3 * count + groups + own_group * len(bends)
-    place = [*(3 * at.column + n for n in range(3)), 3 * count + own_group]
-    place += [first + n for n in range(len(bends))]
+    """Derivatives (pixels, parameters) of the model: x, y, height of each column; widths; nodes."""
+    pixel, column, dx, dy, value = _gaussians(state, group, shape)
+    height, count = state.columns[:, 2], len(state.columns)
+    square = np.exp(-2 * state.widths)[group][column]
+    slope = height[column] * value * square
+    data = [slope * dx, slope * dy, value, slope * (dx**2 + dy**2)]
+    place = [3 * column, 3 * column + 1, 3 * column + 2, 3 * count + group[column]]
     own = sparse.csr_array(
-        (np.concatenate(data), (np.tile(at.pixel, len(data)), np.concatenate(place))),
-        shape=(shape[0] * shape[1], 3 * count + groups * (1 + len(bends))),
+        (np.concatenate(data), (np.tile(pixel, 4), np.concatenate(place))),
+        shape=(shape[0] * shape[1], 3 * count + len(state.widths)),
     )
     return sparse.csr_array(sparse.hstack([own, basis]))
 
@@ -173,26 +172,17 @@ def _descend(
     sure that is (1 / px²).
     """
     places, sure = prior
-    bends = 3 * len(places) + len(state.widths) + np.arange(state.bends.size)
-    held = np.zeros(bends.size + 3 * len(places) + len(state.widths))
-    held[: 3 * len(places)] = np.tile([sure, sure, 0.0], len(places))
-    held[bends] = COEFFICIENT**-2
-    known = np.arange(len(held))
-
-    def off(state: _State) -> np.ndarray:
-        """How far the held parameters are from where the prior has them."""
-        columns = state.columns - np.pad(places, ((0, 0), (0, 1)))
-        return np.concatenate([columns.ravel(), np.zeros(len(state.widths)), state.bends.ravel()])
-
+    count = 3 * len(places)
+    held = np.tile([sure, sure, 0.0], len(places))
     damping = 1e-3
     residual = white @ (image - _image(state, group, basis, shape))
-    cost = np.sum(residual**2) + held @ off(state) ** 2
+    cost = np.sum(residual**2) + sure * np.sum((state.columns[:, :2] - places) ** 2)
     for _ in range(STEPS):
         jacobian = white @ _jacobian(state, group, basis, shape)
         normal = (jacobian.T @ jacobian).toarray()
         right = jacobian.T @ residual
-        normal[known, known] += held
-        right[known] -= held * off(state)
+        normal[np.arange(count), np.arange(count)] += held
+        right[:count] -= held * (state.columns - np.pad(places, ((0, 0), (0, 1)))).ravel()
         scale = np.diag(normal).copy()
         scale[scale <= 0] = 1.0
         for _ in range(8):
@@ -200,7 +190,7 @@ def _descend(
             step = linalg.solve(damped, right, assume_a="sym", check_finite=False)
             tried = state.moved(step)
             left = white @ (image - _image(tried, group, basis, shape))
-            new = np.sum(left**2) + held @ off(tried) ** 2
+            new = np.sum(left**2) + sure * np.sum((tried.columns[:, :2] - places) ** 2)
             if np.isfinite(new) and new <= cost:
                 break
             damping *= 10
@@ -240,29 +230,12 @@ def fit_columns(
     for small in ROUNDS:
         white = whitening(variance, memory, shape)
         state = _descend(flat, state, group, basis, white, shape, prior, small)
-        noise, variance, memory = _noise(flat, _image(state, group, basis, shape), shape)
-    # Gaussians are bent only where the picture says so (the Bayesian information criterion): in
-    # a noisy one the terms would take up noise.
-    white = whitening(variance, memory, shape)
-    bent = replace(state, bends=np.zeros((len(state.widths), TERMS)))
-    bent = _descend(flat, bent, group, basis, white, shape, prior, ROUNDS[-1])
-    left = [np.sum((white @ (flat - _image(s, group, basis, shape))) ** 2) for s in (state, bent)]
-    if left[0] - left[1] > bent.bends.size * np.log(flat.size):
-        noise, variance, memory = _noise(flat, _image(bent, group, basis, shape), shape)
-        white = whitening(variance, memory, shape)
-        state = _descend(flat, bent, group, basis, white, shape, prior, ROUNDS[-1])
+        model = _image(state, group, basis, shape)
+        noise = noise_of(model, flat - model)
+        variance = variance_of(model, noise)
+        memory, new = memory_of(((flat - model) / np.sqrt(variance)).reshape(shape))
+        variance = new * variance
     return _with_errors(flat, state, group, basis, (variance, memory), shape, noise)
-
-
-def _noise(
-    image: np.ndarray, model: np.ndarray, shape: tuple[int, int]
-) -> tuple[tuple[float, float], np.ndarray, np.ndarray]:
-    """As `ColumnFit` has it, the variance of what is new in each pixel (pixels,), and the memory:
-    of the noise of an image of which there is a model (pixels,)."""
-    noise = noise_of(model, image - model)
-    variance = variance_of(model, noise)
-    memory, new = memory_of(((image - model) / np.sqrt(variance)).reshape(shape))
-    return noise, new * variance, memory
 
 
 def _first_state(
@@ -279,10 +252,9 @@ def _first_state(
     for share in FIRST_WIDTHS:
         columns = np.column_stack([positions, np.ones(count)])
         widths = np.full(groups, np.log(max(share * nearest, 0.5)))
-        state = _State(columns, widths, np.zeros((groups, 0)), np.zeros(basis.shape[1]))
-        at = state.pixels(group, shape)
-        gaussians = np.exp(-at.t), (at.pixel, at.column)
-        heights = sparse.csr_array(gaussians, shape=(image.size, count))
+        state = _State(columns, widths, np.zeros(basis.shape[1]))
+        pixel, column, _, _, value = _gaussians(state, group, shape)
+        heights = sparse.csr_array((value, (pixel, column)), shape=(image.size, count))
         design = sparse.csr_array(sparse.hstack([heights, basis]))
         normal = (design.T @ design).toarray()
         normal[np.diag_indices_from(normal)] += 1e-6 * max(np.diag(normal).max(), 1e-30)
@@ -290,7 +262,7 @@ def _first_state(
         left = np.sum((image - design @ found) ** 2)
         if left < best:
             columns = np.column_stack([positions, found[:count]])
-            best, chosen = left, _State(columns, widths, state.bends, found[count:])
+            best, chosen = left, _State(columns, widths, found[count:])
     return chosen
 
 
@@ -312,8 +284,6 @@ def _with_errors(
     model = _image(state, group, basis, shape)
     jacobian = white @ _jacobian(state, group, basis, shape)
     normal = (jacobian.T @ jacobian).toarray()
-    bends = 3 * count + groups + np.arange(state.bends.size)
-    normal[bends, bends] += COEFFICIENT**-2
     scale = np.sqrt(np.maximum(np.diag(normal), np.finfo(float).tiny))
     covariance = linalg.pinvh(normal / np.outer(scale, scale)) / np.outer(scale, scale)
     variance = np.maximum(np.diag(covariance), 0)
