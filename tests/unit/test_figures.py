@@ -21,6 +21,7 @@ from latticework.figures.counting import (
     read_series,
 )
 from latticework.figures.movies import Film, dynamics
+from latticework.figures.order_maps import order_maps
 from latticework.figures.panels import Images, Panel, read_images
 from latticework.figures.training import training_example
 from latticework.structures import graphene as generator
@@ -485,3 +486,26 @@ def test_read_images(tmp_path):
     assert read.frames[0].foreground[0, 0] == 0.75
     assert read.frames[1].foreground is None
     assert read.frames[1].warnings == ("oh",)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_order_is_drawn_beside_the_truth(tmp_path, read):
+    grid = np.repeat([[0, 1]], 40, axis=0).repeat(20, axis=1)
+    sites = np.random.default_rng(0).uniform(0, 20, (30, 2))
+    arrays = {"image": np.random.default_rng(1).normal(size=(25, 25)), "sampling": 0.8, "grid": 0.5}
+    for which in ("found", "true"):
+        arrays |= {
+            f"{which}_map": grid,
+            f"{which}_sites": sites,
+            f"{which}_local": np.linspace(0, 1, 30),
+            f"{which}_distance": np.array([1.0, np.nan, 5.0]),
+            f"{which}_correlation": np.array([1.0, np.nan, 0.2]),
+            f"{which}_length": 3.0 if which == "true" else 2.5,
+        }
+    figure, table = drawn = order_maps(arrays, ["hexagon up", "atom up"], read)
+    lengths = table.groupby("layer")["length_angstrom"].first().dropna().to_dict()
+    assert lengths == {"true_correlation": 3.0} | ({"read_correlation": 2.5} if read else {})
+    assert table["correlation"].notna().sum() == (4 if read else 2)
+    said = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert any("no lattice" in text.replace("\n", " ") for text in said) != read
+    render(drawn, tmp_path)

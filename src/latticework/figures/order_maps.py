@@ -51,13 +51,19 @@ def order_maps(arrays: Mapping[str, np.ndarray], names: Sequence[str], read: boo
     tables = {}
     for which, said, how in (("true", "true", "k--"), ("found", "read", "o-")):
         if which == "true" or read:
-            distance, value = arrays[f"{which}_distance"], arrays[f"{which}_correlation"]
             length = float(arrays[f"{which}_length"])
+            frame = pd.DataFrame(
+                {
+                    "distance_angstrom": arrays[f"{which}_distance"],
+                    "correlation": arrays[f"{which}_correlation"],
+                    "length_angstrom": length,
+                }
+            ).dropna(subset="correlation")  # at some distances a lattice has no pairs
             axes[1, 2].plot(
-                distance, value, how, markersize=3, linewidth=1, label=f"{said}, ξ = {length:.3g} Å"
-            )
-            frame = {"distance_angstrom": distance, "correlation": value, "length": length}
-            tables[f"{said}_correlation"] = pd.DataFrame(frame).dropna()
+                frame["distance_angstrom"], frame["correlation"], how,
+                markersize=3, linewidth=1, label=f"{said}, ξ = {length:.3g} Å",
+            )  # fmt: skip
+            tables[f"{said}_correlation"] = frame
             x, y = arrays[f"{which}_sites"].T
             local = {"x_angstrom": x, "y_angstrom": y, "local_order": arrays[f"{which}_local"]}
             tables[f"{said}_sites"] = pd.DataFrame(local)
