@@ -34,6 +34,7 @@ from latticework.structures import read_structures, specimen, targets
 
 GRID = 0.5  # Å: pixel of the maps of domains that are compared
 SURE = 0.985  # probability of a known class
+NEAR = 1.0  # spacings of a site: a map shows nothing farther away
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Domains:
     def at(self, places: np.ndarray) -> np.ndarray:
         """The domain (m,) at places (m, 2): that of the nearest site."""
         return self.labels[cKDTree(self.positions).query(places)[1]]
+
+    def seen(self, places: np.ndarray) -> np.ndarray:
+        """The domain (m,) at places (m, 2), and -1 where no site is near."""
+        away = cKDTree(self.positions).query(places)[0]
+        return np.where(away <= NEAR * self.spacing, self.at(places), -1)
 
 
 @dataclass(frozen=True)
@@ -289,7 +295,7 @@ def _details(
             continue
         length, distance, correlation = one.correlation
         arrays |= {
-            f"{name}_map": Array(one.at(grid).reshape(len(line), -1), "1", ("y", "x")),
+            f"{name}_map": Array(one.seen(grid).reshape(len(line), -1), "1", ("y", "x")),
             f"{name}_sites": Array(one.positions, "Å", (f"{name} site", "xy")),
             f"{name}_local": Array(one.local, "1", (f"{name} site",)),
             f"{name}_distance": Array(distance, "Å", (f"{name} bin",)),

@@ -78,12 +78,13 @@ def order_maps(arrays: Mapping[str, np.ndarray], names: Sequence[str], read: boo
 
 
 def _domains(ax: Axes, labels: np.ndarray, names: Sequence[str], box: float) -> None:
-    """A map of domains, a square of `box` Å, with their names."""
+    """A map of domains, a square of `box` Å, with their names; -1 is none."""
     colours = ListedColormap([COLOURS[n % len(COLOURS)] for n in range(len(names))])
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
-    ax.imshow(labels, cmap=colours, norm=norm, extent=(0, box, box, 0), interpolation="nearest")
+    known = np.ma.masked_less(labels, 0)
+    ax.imshow(known, cmap=colours, norm=norm, extent=(0, box, box, 0), interpolation="nearest")
     style.field(ax, (0.0, 0.0, box, box))
     style.scale_bar(ax)
-    for number in np.unique(labels):
+    for number in np.unique(known.compressed()):
         ax.scatter([], [], marker="s", color=colours(int(number)), label=names[number])
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2)
