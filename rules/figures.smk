@@ -97,6 +97,12 @@ DRAWN = {
             "details": each_network(f"{EVALUATION}{{network}}/order.h5", one_scored)
         },
     },
+    "one_network": {
+        "input": {
+            "details": each_network(f"{EVALUATION}{{network}}/details.h5", one_scored)
+        },
+        "params": {"titles": lambda w: {n: s.title for n, s in CONFIG.studies.items()}},
+    },
     "cross_domain": {
         "input": {"scores": lambda w: CONFIG.tables_alike(w.study, "cross_domain.csv")},
     },

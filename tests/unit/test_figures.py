@@ -21,6 +21,7 @@ from latticework.figures.counting import (
     read_series,
 )
 from latticework.figures.movies import Film, dynamics
+from latticework.figures.one_network import one_network
 from latticework.figures.order_maps import order_maps
 from latticework.figures.panels import Images, Panel, read_images
 from latticework.figures.training import training_example
@@ -508,4 +509,19 @@ def test_order_is_drawn_beside_the_truth(tmp_path, read):
     assert table["correlation"].notna().sum() == (4 if read else 2)
     said = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert any("no lattice" in text.replace("\n", " ") for text in said) != read
+    render(drawn, tmp_path)
+
+
+def test_one_network_shows_the_sites_of_every_study(tmp_path):
+    rng = np.random.default_rng(2)
+    arrays = {
+        "example_image": rng.normal(size=(4, 32, 32)),
+        "example_true": [rng.uniform(0, 32, (n, 2)) for n in (5, 6, 7, 8)],
+        "example_found": [rng.uniform(0, 32, (n, 2)) for n in (5, 6, 0, 9)],
+    }
+    titles = ["graphene", "gold", "C60 (unseen)", "NbS2"]
+    figure, table = drawn = one_network(arrays, titles)
+    assert [ax.get_title() for ax in figure.axes if ax.axison] == titles
+    assert table["sites"].tolist() == [5, 6, 7, 8]
+    assert table["found"].tolist() == [5, 6, 0, 9]
     render(drawn, tmp_path)

@@ -32,7 +32,7 @@ from latticework.learning.recipe import Recipe
 from latticework.learning.sources.sites import by_study
 from latticework.materials import Material
 from latticework.seeds import torch_seed
-from latticework.shards import format_of
+from latticework.shards import Array, format_of
 
 KEYS = ["study", "seen", "network"]
 SIDE = 256  # px of an image
@@ -46,6 +46,19 @@ class Judged:
     part: Part
     card: Mapping[str, Any]
     network: torch.nn.Module | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """An image (ny, nx), its true sites (n, 2) and their spacing, and what networks find; px.
+
+    found: by kind of network, sites (n, 2) and the spacing.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    spacing: float
+    found: Mapping[str, tuple[np.ndarray, float]]
 
 
 def evaluate_network(
@@ -64,21 +77,23 @@ def evaluate_network(
     """Scores by study and network; arguments as in `evaluation.atoms`.
 
     `rms` is the position error over the spacing, per site and not per axis. `scale` is the share of
-    images whose spacing was found within 10 %.
+    images whose spacing was found within 10 %. The details have each study's first image with what
+    the network for any scale finds in it.
     """
     network, card = weights.load(weights_path)
     settings, how = Evaluation.model_validate(evaluation), Images.model_validate(inference)
-    rows = []
+    rows, shown = [], {}
     for other, paths in by_study(simulations).items():
         judged = judged_study(other, paths, card, settings.specific.get(other))
         seen = "yes" if other in card["sources"] else "no"
         for number in tqdm(range(settings.images), desc=other, unit="image"):
-            found, truth, spacing = read_image(
+            read = read_image(
                 judged, network, card, how, torch_seed(seed, f"judged {other}/image", number)
             )
-            for kind, (places, measured) in found.items():
-                scored = scored_sites(places, truth, spacing, settings)
-                right = abs(measured / spacing - 1) < RIGHT
+            shown.setdefault(other, read)
+            for kind, (places, measured) in read.found.items():
+                scored = scored_sites(places, read.truth, read.spacing, settings)
+                right = abs(measured / read.spacing - 1) < RIGHT
                 of = {"study": other, "seen": seen, "network": kind, "image": number}
                 rows.append(of | scored | {"scale": float(right)})
     table = pd.DataFrame(rows)
@@ -86,7 +101,19 @@ def evaluate_network(
     summed = pooled(table, KEYS).merge(
         table.groupby(KEYS)["scale"].mean().reset_index(), on=KEYS, how="left"
     )
-    return Evaluated(summed, arrays, words | {"of": study, "name": name})
+    words |= {"of": study, "name": name, "shown": list(shown)}
+    words |= {"unseen": [other for other in shown if other not in card["sources"]]}
+    return Evaluated(summed, arrays | _examples(list(shown.values()), study), words)
+
+
+def _examples(shown: Sequence[Read], study: str) -> dict[str, Array]:
+    """One image a study, its sites, and those that the network for any scale finds; px."""
+    axes = ("example", "site", "axis (x, y)")
+    return {
+        "example_image": Array(np.stack([one.image for one in shown]), "1", ("example", "y", "x")),
+        "example_true": Array([one.truth for one in shown], "px", axes, ragged=True),
+        "example_found": Array([one.found[study][0] for one in shown], "px", axes, ragged=True),
+    }
 
 
 def judged_study(
@@ -124,11 +151,8 @@ def source_of(path: Path) -> str:
 
 def read_image(
     judged: Judged, network: torch.nn.Module, card: Mapping[str, Any], how: Images, seed: int
-) -> tuple[dict[str, tuple[np.ndarray, float]], np.ndarray, float]:
-    """What both networks find in an image, (n, 2) and the spacing; the truth, and its spacing; px.
-
-    The image's pixel is the one at which the study's own network works.
-    """
+) -> Read:
+    """An image at the pixel at which the study's own network works, and what both find in it."""
     generator = torch.Generator().manual_seed(seed)
     part, imaging = judged.part, judged.card["imaging"]
     pixel = working_sampling(judged.card)
@@ -147,13 +171,14 @@ def read_image(
         normalisation_sigma=imaging["normalisation_sigma"],
     )
     spacing = float(part.spacings[number]) / pixel
-    truth = places_in(made.labels[0].numpy(), how)
-    found = {str(card["study"]): sites_at_any_scale(network, card, made.images[0, 0].numpy(), how)}
+    image = made.images[0, 0].numpy()
+    found = {str(card["study"]): sites_at_any_scale(network, card, image, how)}
     if judged.network is not None:
         with torch.inference_mode():
             maps = symmetric_softmax(judged.network, made.images, how.symmetries)[0].numpy()
         found["specific"] = places_in(maps, how), spacing
-    return found, truth, spacing
+    truth = places_in(made.labels[0].numpy(), how)
+    return Read(image, truth, spacing, found)
 
 
 def places_in(maps: np.ndarray, how: Images) -> np.ndarray:
