@@ -521,7 +521,7 @@ def test_one_network_shows_the_sites_of_every_study(tmp_path):
     }
     titles = ["graphene", "gold", "C60 (unseen)", "NbS2"]
     figure, table = drawn = one_network(arrays, titles)
-    assert [ax.get_title() for ax in figure.axes if ax.axison] == titles
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.axison] == titles
     assert table["sites"].tolist() == [5, 6, 7, 8]
     assert table["found"].tolist() == [5, 6, 0, 9]
     render(drawn, tmp_path)
