@@ -41,10 +41,10 @@ class Beginning:
 
 
 FIRST_SIDE, SEARCHED_SIDE = 15.0, 26.0  # Å, without the margin
-FIRST_STEPS, LAST_STEPS = 3, 6
+FIRST_STEPS, LAST_STEPS = 5, 5
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
 STARTS, KEPT_STARTS = 8, 3
-MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
+MOST_POSSIBLE = 3  # microscopes with which a whole tile is fitted
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 DRAWS = 8  # of noise, by which is found what a fit takes up of it

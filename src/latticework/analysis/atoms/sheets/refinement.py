@@ -47,8 +47,8 @@ from latticework.materials import Material
 PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
-STEPS = 8  # of the fit of a tile with its microscope
-POLISHING = 4  # more of them, once the noise is known
+STEPS = 10  # of the fit of a tile with its microscope
+POLISHING = 6  # more of them, once the noise is known
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
