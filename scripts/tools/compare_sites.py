@@ -27,7 +27,7 @@ from latticework.config.inference import Images
 from latticework.datasets.not_specimen import wide
 from latticework.learning import weights
 
-SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the distance of neighbours
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 STUDY = "generic"
 
 ATOMAP = """
