@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,11 +28,7 @@ def save_order(path: str | Path, image: np.ndarray, sites: pd.DataFrame, walls: 
     walls
         (m, 2, 2) px: pairs of neighbours in different domains; a line is drawn between them.
     """
-    ny, nx = image.shape
-    low, high = np.percentile(image, (0.5, 99.5))
-    figure = Figure(figsize=(9, 9 * ny / nx + 0.4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    figure, axes = _image(image)
     found, gone = sites[sites["class"] != "missing"], sites[sites["class"] == "missing"]
     domain = found.get("domain", pd.Series(-1, index=found.index)).fillna(-1).astype(int)
     state = found.get("state", pd.Series(1.0, index=found.index)).fillna(1.0)
@@ -63,13 +60,9 @@ def save_order(path: str | Path, image: np.ndarray, sites: pd.DataFrame, walls: 
     if len(gone):
         axes.scatter(gone["x_px"], gone["y_px"], marker="x", s=1.5 * size, color=MISSING)
         legend.append(Line2D([], [], marker="x", linestyle="", color=MISSING, label="missing"))
-    axes.set_xlim(-0.5, nx - 0.5)
-    axes.set_ylim(ny - 0.5, -0.5)
-    axes.set_axis_off()
     if legend:
         figure.legend(handles=legend, loc="outside lower center", ncols=6, frameon=False)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    _save(path, figure)
 
 
 def save_cells(
@@ -84,11 +77,7 @@ def save_cells(
     corners
         (n, 4, 2) px, of the whole cells, which are outlined.
     """
-    ny, nx = image.shape
-    low, high = np.percentile(image, (0.5, 99.5))
-    figure = Figure(figsize=(9, 9 * ny / nx + 0.4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    figure, axes = _image(image)
     axes.add_collection(
         PolyCollection(corners, facecolors="none", edgecolors="tab:blue", linewidths=0.8)
     )
@@ -98,9 +87,25 @@ def save_cells(
         filled = {"facecolors": "none", "edgecolors": colour} if marker == "s" else {"c": colour}
         label = f"{state} ({len(own)})"
         axes.scatter(own["x_px"], own["y_px"], s=size, marker=marker, label=label, **filled)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    _save(path, figure)
+
+
+def _image(image: np.ndarray) -> tuple[Figure, Axes]:
+    """A figure that is filled by an image (ny, nx)."""
+    ny, nx = image.shape
+    low, high = np.percentile(image, (0.5, 99.5))
+    figure = Figure(figsize=(9, 9 * ny / nx + 0.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+    # What is drawn beyond the image widens nothing.
     axes.set_xlim(-0.5, nx - 0.5)
     axes.set_ylim(ny - 0.5, -0.5)
     axes.set_axis_off()
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    axes.autoscale(False)
+    return figure, axes
+
+
+def _save(path: str | Path, figure: Figure) -> None:
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

@@ -15,6 +15,7 @@ from latticework.analysis.atoms.template_strain import (
     RESIDUAL_LIMIT,
     fit_templates,
 )
+from latticework.structures.thinning import hard_core
 
 REACH = 9.0  # Å beyond the border, as far as lenses of the trained range take an atom's image
 ANCHORS = 4.0  # Å from the border, within which atoms are whose lattice is continued
@@ -50,7 +51,7 @@ def continued(
     # Next to the border an atom's nine neighbours are not all in the image.
     anchors = np.flatnonzero((residual < RESIDUAL_LIMIT) & (depth < 2 * ANCHORS))
     anchors = anchors[np.argsort(depth[anchors], kind="stable")]
-    anchors = anchors[_apart(positions[anchors], SPREAD)] if len(anchors) else anchors
+    anchors = anchors[hard_core(positions[anchors], SPREAD)] if len(anchors) else anchors
     tree = cKDTree(positions)
     places, kinds, away = [positions[:0]], [classes[:0]], [np.zeros(0)]
     for anchor in anchors:
@@ -65,18 +66,8 @@ def continued(
     every, kind = np.concatenate(places)[order], np.concatenate(kinds)[order]
     if not len(every):
         return every, kind
-    kept = _apart(every, NEAREST)
-    kept = kept[tree.query(every[kept])[0] > NEAREST]
+    kept = hard_core(every, NEAREST) & (tree.query(every)[0] > NEAREST)
     return every[kept], kind[kept]
-
-
-def _apart(places: np.ndarray, distance: float) -> np.ndarray:
-    """Numbers of places (n, 2) that are not too near to a kept one before."""
-    kept = np.ones(len(places), dtype=bool)
-    for first, second in sorted(map(tuple, cKDTree(places).query_pairs(distance))):
-        if kept[first]:
-            kept[second] = False
-    return np.flatnonzero(kept)
 
 
 def _lattice_around(
