@@ -16,6 +16,8 @@ import pandas as pd
 from latticework import materials, names, shards
 from latticework.analysis.surfaces.site_order import SIGNIFICANT
 from latticework.config.inference import Images
+from latticework.config.stm import Evaluation
+from latticework.evaluation.held_out import HeldOut
 from latticework.evaluation.order_stm import order_scores
 from latticework.learning import weights
 from latticework.learning.sources.images import load_image_bank
@@ -45,11 +47,10 @@ def main() -> None:
         path = Path(folder) / "images.h5"
         shards.write(path, *simulate(structures, card["simulation"]))
         bank = load_image_bank([path], FORMAT)
+    settings = Evaluation(radius=1.0, noises=given.noises, border=given.border)
     how = Images(tile=512, overlap=64, symmetries=4, epsilon=0.995, threshold=0.5)
-    table, _ = order_scores(
-        network, card, structures, bank, material, given.noises, how,
-        border=given.border, seed=given.seed,
-    )  # fmt: skip
+    held_out = HeldOut(network, card, structures, bank, settings, how)
+    table, _ = order_scores(held_out, material, given.seed)
     shards.write_csv(given.output, table)
     print(table.groupby("noise").mean().drop(columns="structure").round(3).to_string())
     if "amplitude" in table:

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 
 from latticework.config.evaluation_atoms import Evaluation
-from latticework.config.inference import Images
 from latticework.config.stem import Imaging, Simulation
 from latticework.evaluation import Evaluated, drawn
 from latticework.evaluation.atoms import scored
-from latticework.evaluation.held_out import HeldOut
+from latticework.evaluation.held_out import HeldOut, made
 from latticework.imaging.scan import straight_scan
 from latticework.imaging.stem import drawn_microscopes, images_of, middle_probe, record, signal
 from latticework.inference.class_maps import working_sampling
@@ -20,7 +19,6 @@ from latticework.learning import weights
 from latticework.learning.sources.images import load_image_bank
 from latticework.learning.sources.stem import FORMAT
 from latticework.materials import Material
-from latticework.structures import read_structures
 
 
 def evaluate_network(
@@ -73,16 +71,9 @@ def load_held_out(
     Raises WeightsError and ShardError for files that cannot be used.
     """
     network, card = weights.load(weights_path)
-    return HeldOut(
-        network,
-        card,
-        [atoms for path in structures for atoms in read_structures(path)],
-        load_image_bank(simulations, FORMAT),
-        Evaluation.model_validate(evaluation),
-        Images.model_validate(inference),
-        scanned_image,
-        working_sampling(card),
-    )
+    bank, settings = load_image_bank(simulations, FORMAT), Evaluation.model_validate(evaluation)
+    images = {"imaged": scanned_image, "pixel": working_sampling(card)}
+    return made(network, card, structures, bank, settings, inference, **images)
 
 
 def scanned_image(

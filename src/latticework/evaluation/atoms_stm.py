@@ -10,23 +10,20 @@ import torch
 from tqdm import tqdm
 
 from latticework.analysis.atoms.localisation import localise
-from latticework.config.inference import Images
 from latticework.config.stm import Evaluation, Imaging
 from latticework.evaluation import Evaluated
 from latticework.evaluation.atoms import as_arrays, class_scores, pooled
 from latticework.evaluation.groups import atom_groups
-from latticework.hardware import best_device
-from latticework.imaging.bank import Bank
+from latticework.evaluation.held_out import HeldOut, made
 from latticework.imaging.draws import Distribution
 from latticework.imaging.scan import straight_scan
 from latticework.imaging.stm import disturbances, scanned_surface
-from latticework.inference.class_maps import predict, working_sampling
+from latticework.inference.class_maps import working_sampling
 from latticework.learning import weights
 from latticework.learning.sources.images import load_image_bank
 from latticework.learning.sources.stm import FORMAT
 from latticework.materials import Material
 from latticework.seeds import torch_seed
-from latticework.structures import read_structures
 
 KEYS = ["noise", "class", "group"]
 
@@ -45,30 +42,18 @@ def evaluate_network(
     name: str,
 ) -> Evaluated:
     """Scores of a network on held-out structures by noise; arguments as in `evaluation.atoms`."""
-    network, card = weights.load(weights_path)
-    settings, how = Evaluation.model_validate(evaluation), Images.model_validate(inference)
-    atoms = [one for path in structures for one in read_structures(path)]
-    bank = load_image_bank(simulations, FORMAT)
+    held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
+    settings, how, classes = held_out.settings, held_out.inference, held_out.classes
     rows = []
-    for noise, number, image, sampling in images(bank, card, settings.noises, seed):
-        probabilities, pixel = predict(
-            network,
-            card,
-            image,
-            sampling,
-            tile=how.tile,
-            overlap=how.overlap,
-            symmetries=how.symmetries,
-            device=best_device(),
-        )
+    for noise, number, image, sampling in images(held_out, seed):
+        probabilities, pixel = held_out.read(image, sampling)
         found = localise(probabilities, epsilon=how.epsilon, threshold=how.threshold)
-        classes = list(card["classes"])
         scored = class_scores(
             found[["x_px", "y_px"]].to_numpy() * pixel,
             found["class"].to_numpy(),
-            atoms[number],
+            held_out.structures[number],
             classes,
-            atom_groups(atoms[number], material, classes),
+            atom_groups(held_out.structures[number], material, classes),
             radius=settings.radius,
             border=settings.border,
         )
@@ -78,19 +63,34 @@ def evaluate_network(
     return Evaluated(pooled(table, KEYS), arrays, words | {"study": study, "network": name})
 
 
-def images(
-    bank: Bank, card: Mapping[str, Any], noises: Sequence[float], seed: int
-) -> Iterator[tuple[float, int, np.ndarray, float]]:
+def load_held_out(
+    weights_path: str | Path,
+    structures: Sequence[str | Path],
+    simulations: Sequence[str | Path],
+    evaluation: Mapping[str, Any],
+    inference: Mapping[str, Any],
+) -> HeldOut:
+    """Read weights and shards; `evaluation` and `inference` are sections of the configuration.
+
+    Raises WeightsError and ShardError for files that cannot be used.
+    """
+    network, card = weights.load(weights_path)
+    bank, settings = load_image_bank(simulations, FORMAT), Evaluation.model_validate(evaluation)
+    return made(network, card, structures, bank, settings, inference)
+
+
+def images(held_out: HeldOut, seed: int) -> Iterator[tuple[float, int, np.ndarray, float]]:
     """Noise, number of the structure, image (1, size, size) and its pixel in Å, one at a time.
 
     At constant current, with a single tip in the middle of its range, without tip changes, steps
     and distortions; noise of pixels and of lines, over the corrugation.
     """
+    bank, card = held_out.bank, held_out.card
     ranges = Imaging.model_validate(card["imaging"]).ranges()
     sampling = working_sampling(card)
     size = int(bank.box / sampling)
     scan = straight_scan(1, sampling, bank.box, size)
-    for noise in tqdm(noises, desc="noise", unit="condition"):
+    for noise in tqdm(held_out.settings.noises, desc="noise", unit="condition"):
         for number in range(len(bank.spectra)):
             generator = torch.Generator()
             generator.manual_seed(torch_seed(seed, f"evaluation/{noise:g}", number))

@@ -10,6 +10,7 @@ import torch
 from ase import Atoms
 from tqdm import tqdm
 
+from latticework.config.base import Section
 from latticework.config.evaluation_atoms import Evaluation
 from latticework.config.inference import Images
 from latticework.config.micrographs import Imaging
@@ -74,7 +75,7 @@ class HeldOut:
     card: Mapping[str, Any]
     structures: Sequence[Atoms]
     bank: Bank
-    settings: Evaluation
+    settings: Section
     inference: Images
     imaged: Callable[..., np.ndarray] = held_out_image
     pixel: float | None = None
@@ -125,14 +126,27 @@ def load_held_out(
     Raises WeightsError and ShardError for files that cannot be used.
     """
     network, card = weights.load(weights_path)
-    return HeldOut(
-        network,
-        card,
-        [atoms for path in structures for atoms in read_structures(path)],
-        load_wave_bank(simulations, card["imaging"]["band_limit"]),
-        Evaluation.model_validate(evaluation),
-        Images.model_validate(inference),
-    )
+    bank = load_wave_bank(simulations, card["imaging"]["band_limit"])
+    settings = Evaluation.model_validate(evaluation)
+    return made(network, card, structures, bank, settings, inference)
+
+
+def made(
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    structures: Sequence[str | Path],
+    bank: Bank,
+    settings: Section,
+    inference: Mapping[str, Any],
+    **images: Any,
+) -> HeldOut:
+    """What is held out, from files of structures; `images` are the fields that say how it is seen.
+
+    Raises ShardError for files that cannot be used.
+    """
+    known = [atoms for path in structures for atoms in read_structures(path)]
+    how = Images.model_validate(inference)
+    return HeldOut(network, card, known, bank, settings, how, **images)
 
 
 def read_held_out(

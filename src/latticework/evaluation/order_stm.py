@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
@@ -18,19 +17,12 @@ from latticework.analysis.surfaces.lock_in import correlation_length
 from latticework.analysis.surfaces.markov_field import domains
 from latticework.analysis.surfaces.ordered import Ordered, lattice_of_sites, read_order
 from latticework.analysis.surfaces.site_order import LOCAL, apart, neighbourhood, patterns
-from latticework.config.inference import Images
-from latticework.config.stm import Evaluation
 from latticework.evaluation import Evaluated
-from latticework.evaluation.atoms_stm import images
-from latticework.hardware import best_device
-from latticework.imaging.bank import Bank
-from latticework.inference.class_maps import predict
-from latticework.learning import weights
-from latticework.learning.sources.images import load_image_bank
-from latticework.learning.sources.stm import FORMAT
+from latticework.evaluation.atoms_stm import images, load_held_out
+from latticework.evaluation.held_out import HeldOut
 from latticework.materials import Material
 from latticework.shards import Array
-from latticework.structures import read_structures, specimen, targets
+from latticework.structures import specimen, targets
 
 GRID = 0.5  # Å: pixel of the maps of domains that are compared
 SURE = 0.985  # probability of a known class
@@ -73,8 +65,8 @@ class Domains:
 
     def seen(self, places: np.ndarray) -> np.ndarray:
         """The domain (m,) at places (m, 2), and -1 where no site is near."""
-        away = cKDTree(self.positions).query(places)[0]
-        return np.where(away <= NEAR * self.spacing, self.at(places), -1)
+        away, nearest = cKDTree(self.positions).query(places)
+        return np.where(away <= NEAR * self.spacing, self.labels[nearest], -1)
 
 
 @dataclass(frozen=True)
@@ -108,31 +100,15 @@ def evaluate_order(
     A row a noise and structure, see `order_scores`. Details: the first structure at the middle
     noise, with its image and maps of domains, read and true, and their correlations.
     """
-    network, card = weights.load(weights_path)
-    settings, how = Evaluation.model_validate(evaluation), Images.model_validate(inference)
-    atoms = [one for path in structures for one in read_structures(path)]
-    bank = load_image_bank(simulations, FORMAT)
-    shown = (settings.noises[len(settings.noises) // 2], 0)
-    table, details = order_scores(
-        network, card, atoms, bank, material, settings.noises, how,
-        border=settings.border, seed=seed, shown=shown,
-    )  # fmt: skip
+    held_out = load_held_out(weights_path, structures, simulations, evaluation, inference)
+    noises = held_out.settings.noises
+    table, details = order_scores(held_out, material, seed, shown=(noises[len(noises) // 2], 0))
     arrays, attributes = details
     return Evaluated(table, arrays, attributes | {"study": study, "network": name})
 
 
 def order_scores(
-    network: torch.nn.Module,
-    card: Mapping[str, Any],
-    structures: Sequence[Atoms],
-    bank: Bank,
-    material: Material,
-    noises: Sequence[float],
-    how: Images,
-    *,
-    border: float,
-    seed: int,
-    shown: tuple[float, int] | None = None,
+    held_out: HeldOut, material: Material, seed: int, shown: tuple[float, int] | None = None
 ) -> tuple[pd.DataFrame, tuple[dict[str, Array], dict[str, Any]]]:
     """One row for every structure and noise: what was read, and what is true; and details of one.
 
@@ -146,32 +122,22 @@ def order_scores(
 
     Parameters
     ----------
-    structures, bank
-        Structures and their sharp images.
-    border
-        Within this of the edge, in Å, no area is compared.
+    held_out
+        Within its settings' `border` of the edge, in Å, no area is compared.
     shown
         Noise and number of the structure whose details are wanted: arrays and attributes.
     """
     rows, details = [], ({}, {})
-    for noise, number, image, sampling in images(bank, card, noises, seed):
-        maps, pixel = predict(
-            network,
-            card,
-            image,
-            sampling,
-            tile=how.tile,
-            overlap=how.overlap,
-            symmetries=how.symmetries,
-            device=best_device(),
-        )
+    card, how, structures = held_out.card, held_out.inference, held_out.structures
+    for noise, number, image, sampling in images(held_out, seed):
+        maps, pixel = held_out.read(image, sampling)
         table, _ = read_map(
             maps, pixel, image.shape[1:], sampling, card, material,
             epsilon=how.epsilon, threshold=how.threshold,
         )  # fmt: skip
         read = read_order(image[0], table, material, card["classes"], sampling)
         compare = compare_orientations if material.order.orientations else compare_states
-        compared = compare(read, structures[number], material, sampling, border)
+        compared = compare(read, structures[number], material, sampling, held_out.settings.border)
         rows.append({"noise": noise, "structure": number} | compared.scores)
         if (noise, number) == shown:
             box = float(structures[number].cell.lengths()[0])
