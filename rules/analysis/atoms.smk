@@ -14,7 +14,7 @@ rule atoms:
     benchmark:
         "benchmarks/<results>/atoms/{dataset}/{study}.tsv"
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/learning.yaml"
     resources:
         mem_mb=memory(750),
         runtime=minutes(10),

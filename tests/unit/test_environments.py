@@ -120,6 +120,10 @@ NAMED = {
         PACKAGE / "simulation/stem.py",
         PACKAGE / "simulation/scattering_matrix.py",
     ],
+    "analysis/atoms.py": [
+        PACKAGE / "analysis/atoms/sheets/refinement.py",
+        PACKAGE / "analysis/atoms/gaussian_columns.py",
+    ],
     "evaluation/bounds.py": [
         PACKAGE / "limits/images.py",
         PACKAGE / "limits/scanning_images.py",

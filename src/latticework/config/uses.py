@@ -45,6 +45,12 @@ FILES: dict[str, Callable[[Study, str, Path], list[Path]]] = {
         if hasattr(study.simulation, "method")
         else []
     ),
+    # Only where it is asked for: the network's own positions do not depend on it.
+    "refine": lambda study, row, root: (
+        [module_file(study.kind.refine.split(":")[0])]
+        if getattr(study.inference, "refine", False) and study.kind.refine
+        else []
+    ),
     "network": _network,
     "reader": lambda study, row, root: _network(study, study.reader, root),
     "scored": lambda study, row, root: _network(study, study.scored[0], root),
@@ -59,8 +65,8 @@ def used_files(
     Parameters
     ----------
     use
-        "material", "generator", "method" (of the simulation), "network" (of `row`), "reader",
-        "scored", a role of the modality such as "simulate", or a module "room.module".
+        "material", "generator", "method" (of the simulation), "refine", "network" (of `row`),
+        "reader", "scored", a role of the modality such as "simulate", or a module "room.module".
     row
         Row of `networks` that the rule is about; "" for none.
     root
