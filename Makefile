@@ -39,7 +39,8 @@ demo: setup
 	@echo "Your own micrograph:     latticework predict FILE --study graphene -o atoms.csv"
 
 test: setup lint
-	$(RUN) python -m pytest
+	# Whole runs in one process, all other tests in another.
+	$(RUN) python -m pytest --numprocesses 2 --dist loadgroup
 
 # The versions of the conda environment that its rule uses.
 py4dstem: $(VENV)-py4dstem/.ready

@@ -25,10 +25,8 @@ TABLES = (".csv", ".h5", ".extxyz", ".safetensors")
 
 # The studies of a run, by name, with what of them is smaller than in the tiny configuration: these
 # data sets show all that there is to show, and real data cost most of a run's time.
-GRAPHENE = {
-    "graphene": {"datasets": ["graphene_flower_defect", "soot_scale_bar"]},
-    "diffraction": {},
-}
+GRAPHENE = {"graphene": {"datasets": ["graphene_flower_defect", "soot_scale_bar"]}}
+BOTH = {**GRAPHENE, "diffraction": {}}
 GOLD = {"gold": {"datasets": ["gold_on_ceria_dtu"], "movies": {"datasets": []}}}
 
 # Plans a run in a process of its own, and writes a line of JSON for each job.
@@ -76,8 +74,8 @@ class Workflow:
     `studies` are those that it has; few.yaml, which comes after the tiny config, says so.
     """
 
-    def __init__(self, folder: Path, mirror: Path | None, studies: Mapping[str, Any] = GRAPHENE):
-        self.folder = folder
+    def __init__(self, folder: Path, mirror: Path | None, studies: Mapping[str, Any] = BOTH):
+        self.folder, self.studies = folder, frozenset(studies)
         for part in PARTS:
             source = ROOT / part
             if source.is_symlink():
@@ -188,8 +186,18 @@ class Workflow:
         return sorted(found)
 
     def differing(self, other: "Workflow", *suffixes: str) -> list[str]:
-        """Results with the given endings that are not the same bytes in both, or in one only."""
+        """Results with the given endings that are not the same bytes in both, or in one only.
+
+        `other` may have more: those of studies that this workflow does not have, and data.
+        """
         mine, others = self.files(*suffixes), other.files(*suffixes)
+        if absent := other.studies - self.studies:
+            more = absent | {"shared"}
+            others = {
+                name: content
+                for name, content in others.items()
+                if name in mine or more.isdisjoint(Path(name).with_suffix("").parts)
+            }
         return sorted(
             name for name in mine.keys() | others.keys() if mine.get(name) != others.get(name)
         )

@@ -1,12 +1,15 @@
-"""Sites that the network for every lattice finds in pictures, beside those that atomap finds.
+"""Sites that the network for every lattice finds in pictures, beside those of atomap and AtomAI.
 
-    python scripts/tools/compare_sites.py PICTURE ... --atomap venv-atomap/bin/python -o sites.csv
+    python scripts/tools/compare_sites.py PICTURE ... -o sites.csv \\
+        --atomap venv-atomap/bin/python --atomai venv-atomai/bin/python
 
-Nobody counted the sites of real pictures: both answers are counted against the same lattice, that
+Nobody counted the sites of real pictures: all answers are counted against the same lattice, that
 of the picture's spectrum, by the same function and within the same radius. atomap is called with
 its defaults, in an interpreter of its own, on the same image that the network read. It has to be
 told the least separation of sites: it gets several shares of the distance of neighbours that the
-network found, and the one is kept with which it does best.
+network found, and the one is kept with which it does best. AtomAI has no trained network of its
+own: its U-Net is trained on each picture with the local maxima as labels, at least half a distance
+of neighbours apart, as benchmark_stem.py does it.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from benchmark_stem import ATOMAI, measure
 
 from latticework.analysis.atoms.fields import fields_of
 from latticework.analysis.surfaces.any_scale import images_of
@@ -29,6 +33,8 @@ from latticework.learning import weights
 
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 STUDY = "generic"
+CYCLES = 100  # of AtomAI's training
+APART = 0.5  # least distance of its labels, in spacings
 
 ATOMAP = """
 import sys
@@ -57,6 +63,15 @@ def by_atomap(python: str, image: np.ndarray, separations: list[float]) -> list[
             return [read[f"arr_{number}"] for number in range(len(separations))]
 
 
+def by_atomai(python: str, image: np.ndarray, separation: float) -> np.ndarray:
+    """Sites (n, 2) px of an image (ny, nx) that AtomAI's U-Net finds, trained on that image."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder, "image.npy")
+        np.save(given, image.astype(np.float32))
+        code = ATOMAI.replace("CYCLES", str(CYCLES))
+        return measure(python, code, [str(given), "1", str(separation), STUDY])[1]
+
+
 def both_shares(support: Support) -> float:
     """Harmonic mean of the shares of the lattice's sites and of sites on the lattice."""
     shares = support.completeness, support.purity
@@ -75,8 +90,8 @@ def row_of(tool: str, share: float, support: Support) -> dict[str, str | float]:
     }
 
 
-def compare(path: Path, python: str) -> pd.DataFrame:
-    """Rows of the network, and of atomap with each separation; none where no lattice was found."""
+def compare(path: Path, atomap: str | None, atomai: str | None) -> pd.DataFrame:
+    """Rows of the network, of atomap with each separation, of AtomAI; none without a lattice."""
     network, card = weights.load(published.weights(STUDY))
     read = fields_of([path], card)
     image = read.images[0][0]
@@ -86,11 +101,16 @@ def compare(path: Path, python: str) -> pd.DataFrame:
         return pd.DataFrame()
     spacing, vectors = found.scale.spacing, found.reading.lattice.vectors
     rows = [row_of(STUDY, np.nan, found.support)]
-    separations = [max(1.0, share * spacing) for share in SHARES]
-    answers = by_atomap(python, images_of(image)[found.scale.levelled], separations)
-    for share, sites in zip(SHARES, answers, strict=True):
+    levelled, answers = images_of(image)[found.scale.levelled], []
+    if atomap:
+        separations = [max(1.0, share * spacing) for share in SHARES]
+        each = zip(SHARES, by_atomap(atomap, levelled, separations), strict=True)
+        answers += [("atomap", share, sites) for share, sites in each]
+    if atomai:
+        answers.append(("AtomAI", APART, by_atomai(atomai, levelled, APART * spacing)))
+    for tool, share, sites in answers:
         support = translational_support(sites, vectors, image.shape, SAME_SITE * spacing)
-        rows.append(row_of("atomap", share, support))
+        rows.append(row_of(tool, share, support))
     return pd.DataFrame(rows).assign(picture=path.name, spacing_px=spacing)
 
 
@@ -101,21 +121,22 @@ def best_of(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Read each picture by both, and print the best answer of each."""
+    """Read each picture by all, and print the best answer of each."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog="\n".join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pictures", type=Path, nargs="+")
-    parser.add_argument("--atomap", metavar="PYTHON", required=True, help="an interpreter with it")
+    parser.add_argument("--atomap", metavar="PYTHON", help="an interpreter that has atomap")
+    parser.add_argument("--atomai", metavar="PYTHON", help="an interpreter that has AtomAI")
     parser.add_argument("-o", "--output", type=Path, help="CSV of all separations")
     arguments = parser.parse_args()
     # A relative interpreter is meant from here, not from the folder in which it runs.
-    python = str(Path(arguments.atomap).absolute())
+    others = [name and str(Path(name).absolute()) for name in (arguments.atomap, arguments.atomai)]
     tables = []
     for path in arguments.pictures:
-        rows = compare(path, python)
+        rows = compare(path, *others)
         if rows.empty:
             print(f"{path.name}: no lattice, nothing to count against", flush=True)
             continue
@@ -128,9 +149,10 @@ def main() -> None:
     table = pd.concat(tables, ignore_index=True)
     print("\nmeans, atomap at the best separation of each picture")
     print(best_of(table).groupby("tool")[["found", "on_lattice"]].mean().round(3).to_string())
-    print("means of atomap by separation over the spacing")
     own = table[table["tool"] == "atomap"].groupby("separation")
-    print(own[["found", "on_lattice"]].mean().round(3).to_string())
+    if len(own):
+        print("means of atomap by separation over the spacing")
+        print(own[["found", "on_lattice"]].mean().round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkout import TABLES, Workflow
+from checkout import GRAPHENE, TABLES, Workflow
 
 # The cluster has no accounting database, and nobody waits 40 s for a job of ten.
 PROFILE = (
@@ -55,8 +55,8 @@ def on_cpus(workflow: Workflow) -> Workflow:
 
 @pytest.fixture(scope="module")
 def whole(cluster, tmp_path_factory, pictures):
-    """A workflow whose tiny run was made by the cluster."""
-    workflow = on_cpus(Workflow(tmp_path_factory.mktemp("whole"), pictures))
+    """A workflow whose tiny run, of one study, was made by the cluster."""
+    workflow = on_cpus(Workflow(tmp_path_factory.mktemp("whole"), pictures, GRAPHENE))
     workflow.run(*PROFILE, timeout=LIMIT)
     return workflow
 

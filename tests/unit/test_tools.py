@@ -10,6 +10,7 @@ TOOLS = sorted(ROOT.glob("scripts/tools/*.py"))
 
 @pytest.mark.parametrize("path", TOOLS, ids=lambda path: path.stem)
 def test_a_tool_finds_what_it_imports_and_says_what_it_does(path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(path.parent)  # as for a script that is run
     spec = importlib.util.spec_from_file_location(path.stem, path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

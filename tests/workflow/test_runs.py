@@ -10,7 +10,7 @@ from contextlib import suppress
 import pandas as pd
 import pytest
 import yaml
-from checkout import TABLES, Workflow
+from checkout import GRAPHENE, TABLES, Workflow
 
 
 def test_tiny_run_leaves_nothing_to_do(finished):
@@ -74,18 +74,19 @@ def kill(*processes: int) -> None:
             os.kill(process, signal.SIGKILL)
 
 
-def test_ten_kills_of_driver_and_worker_end_with_the_same_results(finished, fresh):
-    """One run is killed again and again: its driver and one of its workers, at random moments.
+def test_ten_kills_of_driver_and_worker_end_with_the_same_results(finished, tmp_path, pictures):
+    """One study's run is killed again and again: driver and one worker, at random moments.
 
     Other workers live on while the next driver starts. What a run has reached is kept; one that
     is complete before it is killed is checked, and begun anew.
     """
+    fresh = Workflow(tmp_path, pictures, GRAPHENE)
     chance = random.Random(2018)
     kills = 0
     while kills < 10:
         driver = fresh.start()
         try:
-            driver.wait(chance.uniform(4, 20))
+            driver.wait(chance.uniform(4, 16))
         except subprocess.TimeoutExpired:
             kills += 1
             workers = fresh.scripts()
@@ -94,9 +95,9 @@ def test_ten_kills_of_driver_and_worker_end_with_the_same_results(finished, fres
             fresh.run("--unlock")
         else:
             assert driver.returncode == 0
-            assert finished.differing(fresh, *TABLES) == []
+            assert fresh.differing(finished, *TABLES) == []
             shutil.rmtree(fresh.folder / "results")
     # Workers that outlived their driver end by themselves; the last run does not wait for them.
     fresh.run()
-    assert finished.differing(fresh, *TABLES) == []
+    assert fresh.differing(finished, *TABLES) == []
     assert fresh.planned() == {}
