@@ -16,9 +16,10 @@ import torch
 from ase import Atoms
 from tqdm import tqdm
 
+from latticework.analysis.atoms.cross_sections import by_cross_section
 from latticework.analysis.atoms.refining import refinement_of
 from latticework.analysis.atoms.regions import outside_margin
-from latticework.analysis.atoms.table import atoms_table
+from latticework.analysis.atoms.table import LOWEST_PROBABILITY, atoms_table
 from latticework.config.stem import Simulation
 from latticework.evaluation import Evaluated
 from latticework.evaluation.atoms import ALL, as_arrays, class_scores, pooled
@@ -143,9 +144,10 @@ def judged(case: Case, held_out: HeldOut, material: Material) -> tuple[pd.DataFr
     """Scores of a case by class, and the errors of the atoms that were found, a row an atom."""
     how, settings, card = held_out.inference, held_out.settings, held_out.card
     maps, pixel = held_out.read(case.image[None], case.sampling)
-    table = atoms_table(
-        maps, pixel, case.sampling, card, epsilon=how.epsilon, threshold=how.threshold
-    )
+    weakest = min(LOWEST_PROBABILITY, how.threshold)
+    table = atoms_table(maps, pixel, case.sampling, card, epsilon=how.epsilon, threshold=weakest)
+    table = by_cross_section(table, case.image, case.sampling, material)
+    table = table[table["probability"] >= how.threshold].reset_index(drop=True)
     found = table[["x_angstrom", "y_angstrom"]].to_numpy()
     numbers = table["class"].map({name: n for n, name in enumerate(held_out.classes, start=1)})
     true = specimen(case.structure)

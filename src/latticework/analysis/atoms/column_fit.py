@@ -70,21 +70,21 @@ class ColumnFit:
 
 
 @dataclass
-class _State:
+class State:
     """Columns (n, 3) of x, y, height; logarithms of the widths; nodes of the background."""
 
     columns: np.ndarray
     widths: np.ndarray
     background: np.ndarray
 
-    def moved(self, step: np.ndarray) -> "_State":
+    def moved(self, step: np.ndarray) -> "State":
         """After a step (parameters,), cut where it is too long to trust a linear model."""
         count, groups = self.columns.size, len(self.widths)
         columns = step[:count].reshape(-1, 3).copy()
         most = MOST_SHIFT * np.exp(self.widths.min())
         columns[:, :2] = np.clip(columns[:, :2], -most, most)
         widths = np.clip(step[count : count + groups], -MOST_WIDTH, MOST_WIDTH)
-        return _State(
+        return State(
             self.columns + columns, self.widths + widths, self.background + step[count + groups :]
         )
 
@@ -108,7 +108,7 @@ def background_basis(shape: tuple[int, int], spacing: float) -> sparse.csr_array
 
 
 def _gaussians(
-    state: _State, group: np.ndarray, shape: tuple[int, int]
+    state: State, group: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The pixels of each column, its number, the offsets from it, and its unit Gaussian there.
 
@@ -130,8 +130,8 @@ def _gaussians(
     return (y * shape[1] + x)[near], column, dx[near], dy[near], value
 
 
-def _image(
-    state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
+def model_of(
+    state: State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
 ) -> np.ndarray:
     """The model (pixels,)."""
     pixel, column, _, _, value = _gaussians(state, group, shape)
@@ -139,8 +139,8 @@ def _image(
     return columns + basis @ state.background
 
 
-def _jacobian(
-    state: _State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
+def jacobian_of(
+    state: State, group: np.ndarray, basis: sparse.csr_array, shape: tuple[int, int]
 ) -> sparse.csr_array:
     """Derivatives (pixels, parameters) of the model: x, y, height of each column; widths; nodes."""
     pixel, column, dx, dy, value = _gaussians(state, group, shape)
@@ -158,14 +158,14 @@ def _jacobian(
 
 def _descend(
     image: np.ndarray,
-    state: _State,
+    state: State,
     group: np.ndarray,
     basis: sparse.csr_array,
     white: sparse.csr_array,
     shape: tuple[int, int],
     prior: tuple[np.ndarray, float],
     small: float,
-) -> _State:
+) -> State:
     """Levenberg-Marquardt steps from a state to the least square of the whitened residual.
 
     `image` (pixels,); `white` as `whitening` gives it; `prior`: where columns start (n, 2), and how
@@ -175,10 +175,10 @@ def _descend(
     count = 3 * len(places)
     held = np.tile([sure, sure, 0.0], len(places))
     damping = 1e-3
-    residual = white @ (image - _image(state, group, basis, shape))
+    residual = white @ (image - model_of(state, group, basis, shape))
     cost = np.sum(residual**2) + sure * np.sum((state.columns[:, :2] - places) ** 2)
     for _ in range(STEPS):
-        jacobian = white @ _jacobian(state, group, basis, shape)
+        jacobian = white @ jacobian_of(state, group, basis, shape)
         normal = (jacobian.T @ jacobian).toarray()
         right = jacobian.T @ residual
         normal[np.arange(count), np.arange(count)] += held
@@ -189,7 +189,7 @@ def _descend(
             damped = normal + np.diag(damping * scale)
             step = linalg.solve(damped, right, assume_a="sym", check_finite=False)
             tried = state.moved(step)
-            left = white @ (image - _image(tried, group, basis, shape))
+            left = white @ (image - model_of(tried, group, basis, shape))
             new = np.sum(left**2) + sure * np.sum((tried.columns[:, :2] - places) ** 2)
             if np.isfinite(new) and new <= cost:
                 break
@@ -230,7 +230,7 @@ def fit_columns(
     for small in ROUNDS:
         white = whitening(variance, memory, shape)
         state = _descend(flat, state, group, basis, white, shape, prior, small)
-        model = _image(state, group, basis, shape)
+        model = model_of(state, group, basis, shape)
         noise = noise_of(model, flat - model)
         variance = variance_of(model, noise)
         memory, new = memory_of(((flat - model) / np.sqrt(variance)).reshape(shape))
@@ -245,14 +245,14 @@ def _first_state(
     basis: sparse.csr_array,
     shape: tuple[int, int],
     nearest: float,
-) -> _State:
+) -> State:
     """The width, of a few, with which heights and a background alone leave the least residual."""
     best, chosen = np.inf, None
     count, groups = len(positions), int(group.max()) + 1
     for share in FIRST_WIDTHS:
         columns = np.column_stack([positions, np.ones(count)])
         widths = np.full(groups, np.log(max(share * nearest, 0.5)))
-        state = _State(columns, widths, np.zeros(basis.shape[1]))
+        state = State(columns, widths, np.zeros(basis.shape[1]))
         pixel, column, _, _, value = _gaussians(state, group, shape)
         heights = sparse.csr_array((value, (pixel, column)), shape=(image.size, count))
         design = sparse.csr_array(sparse.hstack([heights, basis]))
@@ -262,13 +262,13 @@ def _first_state(
         left = np.sum((image - design @ found) ** 2)
         if left < best:
             columns = np.column_stack([positions, found[:count]])
-            best, chosen = left, _State(columns, widths, found[count:])
+            best, chosen = left, State(columns, widths, found[count:])
     return chosen
 
 
 def _with_errors(
     image: np.ndarray,
-    state: _State,
+    state: State,
     group: np.ndarray,
     basis: sparse.csr_array,
     spread: tuple[np.ndarray, np.ndarray],
@@ -281,8 +281,8 @@ def _with_errors(
     """
     count, groups = len(state.columns), len(state.widths)
     white = whitening(*spread, shape)
-    model = _image(state, group, basis, shape)
-    jacobian = white @ _jacobian(state, group, basis, shape)
+    model = model_of(state, group, basis, shape)
+    jacobian = white @ jacobian_of(state, group, basis, shape)
     normal = (jacobian.T @ jacobian).toarray()
     scale = np.sqrt(np.maximum(np.diag(normal), np.finfo(float).tiny))
     covariance = linalg.pinvh(normal / np.outer(scale, scale)) / np.outer(scale, scale)

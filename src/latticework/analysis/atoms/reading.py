@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from latticework import materials
+from latticework.analysis.atoms.cross_sections import by_cross_section
 from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
-from latticework.analysis.atoms.two_brightnesses import by_brightness
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.not_specimen import wide
@@ -244,7 +244,7 @@ def predicted(
                 frame=first + number,
                 unseen=unseen,
             )
-            table = by_brightness(table, read.images[number, 0], scale.sampling, material)
+            told = by_cross_section(table, read.images[number, 0], scale.sampling, material)
             where = f"frame {first + number}: " if first or len(read.images) > 1 else ""
             if known is not None:
                 found = signs_of(
@@ -254,7 +254,7 @@ def predicted(
                 doubts = [*filter(None, [known.warning(scores[-1])]), *doubts]
             features.clear()
             warnings += [where + note for note in doubts]
-            tables.append(table[table["probability"] >= settings.threshold])
+            tables.append(told[told["probability"] >= settings.threshold])
     return Prediction(
         pd.concat(tables, ignore_index=True),
         read.images.reshape(-1, *shape),
