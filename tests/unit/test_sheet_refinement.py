@@ -12,11 +12,13 @@ from latticework import materials, names
 from latticework.analysis.atoms.refining import RefinementError, chosen, refinement_of
 from latticework.analysis.atoms.sheets import fit, noise
 from latticework.analysis.atoms.sheets.beyond import continued
-from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles
+from latticework.analysis.atoms.sheets.evidence import STRAYING, surprise
+from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles, with_contrast
 from latticework.analysis.atoms.sheets.jacobian import applied, jacobian, projected
 from latticework.analysis.atoms.sheets.microscope import taken_up
 from latticework.analysis.atoms.sheets.model import (
     MICROSCOPE,
+    UNITS,
     Grid,
     contrast_spectrum,
     frequencies,
@@ -69,7 +71,7 @@ def problem():
     inside = torch.zeros(SIZE, SIZE, dtype=torch.float64)
     inside[4:-4, 4:-4] = 1
     spectrum = noise.camera_spectrum(STEP)
-    band = torch.from_numpy(noise.band((SIZE, SIZE), STEP, 1.5, spectrum))
+    band = torch.from_numpy(noise.band((SIZE, SIZE), STEP, 1.5, spectrum))[:, : SIZE // 2 + 1]
     made = fit.Problem(
         grid=grid,
         classes=classes,
@@ -83,6 +85,7 @@ def problem():
         precision=torch.ones(len(MICROSCOPE), dtype=torch.float64),
         origin=positions,
         doubt=torch.ones(len(positions), dtype=torch.float64),
+        seen=torch.ones(len(positions), dtype=torch.bool),
     )
     image = fit.model_image(made, positions, optics)
     return dataclasses.replace(made, image=image), positions, optics
@@ -114,15 +117,16 @@ def test_derivatives_by_an_atom_are_those_of_the_image(problem):
     made, positions, optics = problem
     number = int(((positions - SIZE * STEP / 2) ** 2).sum(dim=1).argmin())
     whole = torch.ones(SIZE, SIZE, dtype=torch.float64)
+    every_frequency = whole[:, : SIZE // 2 + 1]
     found = jacobian(
-        made.grid, positions, made.classes, made.moved, optics, made.free, whole, whole
+        made.grid, positions, made.classes, made.moved, optics, made.free, whole, every_frequency
     )
     change = torch.zeros(len(positions), 2, dtype=torch.float64)
     change[number, 0] = 1e-4
 
     def image(places):
         wave = sheet_wave(made.grid, places, made.classes)
-        return torch.fft.ifft2(contrast_spectrum(made.grid, wave, optics)).real
+        return torch.fft.irfft2(contrast_spectrum(made.grid, wave, optics), s=(SIZE, SIZE))
 
     expected = (image(positions + change) - image(positions - change)) / 2
     still = torch.zeros(len(made.free), dtype=torch.float64)
@@ -208,11 +212,43 @@ def test_the_information_is_the_curvature_of_the_objective(problem):
     for number in (middle, middle + 1, atoms, atoms + 3, atoms + 4):
         step = torch.zeros(len(total), dtype=torch.float64)
         step[number] = 1e-4
-        ahead, behind = (fit.moved_by(made, fit.state_at(made, positions, optics), s * step)
-                         for s in (1, -1))  # fmt: skip
-        column = (fit.gradient(made, ahead) - fit.gradient(made, behind)) / 2e-4
+        ahead, behind = (
+            fit.moved_by(made, fit.state_at(made, positions, optics), way * step)[1]
+            for way in (1, -1)
+        )
+        column = (ahead - behind) / 2e-4
         scale = (total.diagonal() * total[number, number]).sqrt()
         assert float(((column - total[:, number]) / scale).abs().max()) < 0.02, number
+
+
+def test_the_evidence_is_the_integral_over_positions(problem):
+    """One atom, whose likelihood and straying are Gaussian: integrated numerically."""
+    made, positions, optics = problem
+    precision, away, least = torch.tensor([90.0, 400.0]).double(), torch.tensor([0.2, 0.05]), 7.0
+    one = dataclasses.replace(
+        made, moved=torch.tensor([3]), seen=torch.tensor([True]), origin=positions - away
+    )
+    state = fit.State(positions, optics, least)
+    found = surprise(one, fit.Solution(state, None, torch.diag(precision)))
+    x = torch.linspace(-4, 4, 20001, dtype=torch.float64)[:, None]
+    likelihood = torch.exp(-0.5 * precision * (x - away) ** 2)
+
+    def integral(spread):
+        prior = torch.exp(-0.5 * (x / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
+        return (likelihood * prior).sum(dim=0).prod() * (x[1] - x[0]) ** 2
+
+    expected = least - max(float(integral(spread).log()) for spread in STRAYING)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_contrast_is_one_unless_the_image_was_stretched():
+    precision, optics = torch.ones(len(MICROSCOPE)), torch.zeros(len(MICROSCOPE))
+    width = {}
+    for contrast in (1.0, 0.3):
+        optics[-1] = contrast / UNITS["contrast"]
+        width[contrast] = float(with_contrast(precision, optics)[-1] ** -0.5) * UNITS["contrast"]
+    assert width[1.0] == pytest.approx(0.05, abs=0.001)
+    assert width[0.3] > 0.4
 
 
 def test_a_fit_goes_back_to_where_the_atoms_are(problem):

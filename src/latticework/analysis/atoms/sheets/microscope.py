@@ -1,6 +1,5 @@
 """The microscope and the noise of an image, from the part of it with most atoms."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from latticework.analysis.atoms.sheets.evidence import surprise
 from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, densest, field
 from latticework.analysis.atoms.sheets.fit import (
     Problem,
@@ -33,19 +33,18 @@ from latticework.inference.resampling import resample
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a part of the image says: microscopes, the likeliest first, the noise, and doubts."""
+    """What a part of the image says: microscopes, the likeliest first, and doubts."""
 
     microscopes: list[torch.Tensor]
-    spectrum: Spectrum
     warnings: list[str]
 
 
-FIRST_SIDE, SEARCHED_SIDE = 15.0, 26.0  # Å, without the margin
-FIRST_STEPS, LAST_STEPS = 5, 5
+SEARCHED_SIDE = 26.0  # Å, without the margin
+FIRST_STEPS = 6
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
-STARTS, KEPT_STARTS = 8, 3
-MOST_POSSIBLE = 3  # microscopes with which a whole tile is fitted
-UNDECIDED = 3.0
+STARTS = 8
+MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
+UNDECIDED = 10.0  # log evidences that differ by less do not tell two microscopes apart
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 DRAWS = 8  # of noise, by which is found what a fit takes up of it
 COARSE = 0.4  # Å
@@ -75,32 +74,17 @@ def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:
 def first_fit(
     picture: Picture, trust: np.ndarray, spectrum: Spectrum, card: Mapping[str, Any]
 ) -> Beginning:
-    """The microscope and the noise on the densest part of the image, from several starts."""
-    part = densest(picture, FIRST_SIDE)
+    """The microscope on the densest part of the image, from several starts."""
     limits = {name: _limits(card["imaging"][name]) for name in STEPS}
-    tile = field(picture, trust, spectrum, *part)
+    problem = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
     tried = []
-    wide = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
-    for optics in starts(wide, limits, STARTS):
-        start = state_at(tile.problem, tile.problem.origin, optics)
-        tried.append(fit(tile.problem, start, steps=FIRST_STEPS))
-    tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
-    # What these leave is not noise alone yet, hence the spectrum of the usual camera is kept.
-    ends = [fit(tile.problem, one.state, steps=LAST_STEPS) for one in tried]
-    ends = sorted(ends, key=lambda solution: solution.state.objective)
-    best = ends[0].state.objective
-    possible = [end for end in ends if end.state.objective - best < undecided(tile)]
-    spectrum = new_spectrum(tile, ends[0], spectrum)
-    optics = [end.state.optics for end in possible[:MOST_POSSIBLE]]
-    return Beginning(optics, spectrum, ambiguity(tile, possible))
-
-
-def undecided(tile: Field) -> float:
-    """Log likelihoods that differ by less do not tell two microscopes apart.
-
-    One in twenty, beyond what chance makes: how well positions happen to follow the noise.
-    """
-    return UNDECIDED + math.sqrt(len(tile.problem.moved))
+    for optics in starts(problem, limits, STARTS):
+        end = fit(problem, state_at(problem, problem.origin, optics), steps=FIRST_STEPS)
+        tried.append((surprise(problem, end), end))
+    tried = sorted(tried, key=lambda one: one[0])
+    possible = [one for one in tried if one[0] - tried[0][0] < UNDECIDED]
+    microscopes = [end.state.optics for _, end in possible[:MOST_POSSIBLE]]
+    return Beginning(microscopes, ambiguity(problem, possible))
 
 
 def coarse_problem(
@@ -161,13 +145,15 @@ def taken_up(problem: Problem, solution: Solution, counted: torch.Tensor) -> np.
     return (1 - sums[0] / sums[1])[ring].reshape(shape)
 
 
-def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
-    """A warning where another possible end disagrees with the best about the positions."""
-    best, *others = ends
-    core = torch.from_numpy(tile.core)
-    for other in others:
-        less = other.state.objective - best.state.objective
-        apart = (other.state.positions - best.state.positions)[core]
+def ambiguity(problem: Problem, ends: Sequence[tuple[float, Solution]]) -> list[str]:
+    """A warning where another possible end disagrees with the best about the positions.
+
+    `ends` are −log of the evidence and the solution of each, the likeliest first.
+    """
+    (least, best), *others = ends
+    seen = problem.moved[problem.seen]
+    for surprised, other in others:
+        apart = (other.state.positions - best.state.positions)[seen]
         rms = float((apart**2).mean().sqrt())
         if rms > DIFFERENT:
             values = in_physical_units(torch.stack([best.state.optics, other.state.optics]))
@@ -175,8 +161,8 @@ def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
                 f"defocus {row[0]:.0f} Å with Cs {row[1] / 1e4:.1f} µm" for row in values.tolist()
             )
             return [
-                f"the microscope is not certain on the first {FIRST_SIDE:.0f} Å: {said} are nearly "
-                f"as likely (log likelihoods {less:.0f} apart, chance makes {undecided(tile):.0f}),"
-                f" and the positions differ by {rms:.2f} Å (RMS) between them"
+                f"the microscope is not certain: after a few steps on a part of the image {said} "
+                f"are nearly as likely (log evidences {surprised - least:.0f} apart), and the "
+                f"positions differ by {rms:.2f} Å (RMS) between them"
             ]
     return []

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from latticework.analysis.atoms.refined import Refined
 from latticework.analysis.atoms.sheets.beyond import continued
+from latticework.analysis.atoms.sheets.evidence import surprise
 from latticework.analysis.atoms.sheets.fields import (
     Field,
     Picture,
@@ -25,6 +26,7 @@ from latticework.analysis.atoms.sheets.fields import (
     field,
     known_of_microscope,
     tiles,
+    with_contrast,
 )
 from latticework.analysis.atoms.sheets.fit import (
     filtered_residual,
@@ -47,8 +49,8 @@ from latticework.materials import Material
 PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
-STEPS = 10  # of the fit of a tile with its microscope
-POLISHING = 6  # more of them, once the noise is known
+STEPS = 20  # of the fit of a tile with its microscope
+POLISHING = 12  # more of them, once the noise is known
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
@@ -83,7 +85,8 @@ def refine(
     trust = coverage(picture)
     spectrum = first_spectrum(picture, trust)
     first = first_fit(picture, trust, spectrum, card)
-    spectrum, microscopes = first.spectrum, first.microscopes
+    microscopes = first.microscopes
+    picture = replace(picture, precision=with_contrast(picture.precision, microscopes[0]))
     parts = list(tiles(picture.image.shape, picture.sampling))
     around = picture
     if len(parts) > 1:
@@ -143,11 +146,12 @@ def picture_of(
 def likeliest(tile: Field, answers: Sequence[Fitted]) -> Fitted:
     """Of several answers for a tile the one that fits all of it best."""
 
-    def objective(one: Fitted) -> float:
+    def unlikely(one: Fitted) -> float:
         end = one.solution.state
-        return state_at(tile.problem, end.positions, end.optics).objective
+        whole = state_at(tile.problem, end.positions, end.optics)
+        return surprise(tile.problem, replace(one.solution, state=whole))
 
-    return answers[0] if len(answers) == 1 else min(answers, key=objective)
+    return answers[0] if len(answers) == 1 else min(answers, key=unlikely)
 
 
 def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:

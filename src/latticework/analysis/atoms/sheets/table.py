@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from latticework.analysis.atoms.refined import Refined
-from latticework.analysis.atoms.sheets.fields import LOOSE, Picture, Spectrum
+from latticework.analysis.atoms.sheets.fields import Picture, Spectrum
 from latticework.analysis.atoms.sheets.fit import model_image
 from latticework.analysis.atoms.sheets.microscope import Fitted
 from latticework.analysis.atoms.sheets.model import MICROSCOPE, in_physical_units
@@ -82,7 +82,7 @@ def tile_table(one: Fitted, material: Material) -> tuple[np.ndarray, tuple[float
     """Rows (core atoms, 7) of PLACES and NEW, and the widths of the prior."""
     tile, problem, solution = one.field, one.field.problem, one.solution
     # Atoms around the field are held by their prior: their errors are averaged over, no more.
-    seen = problem.doubt == LOOSE
+    seen = problem.seen
     moved = problem.moved[seen].numpy()
     both = torch.nonzero(seen.repeat_interleave(2))[:, 0]
     covariance = torch.linalg.inv(solution.information)[both[:, None], both]
