@@ -12,7 +12,13 @@ from latticework import materials, names
 from latticework.analysis.atoms.refining import RefinementError, chosen, refinement_of
 from latticework.analysis.atoms.sheets import fit, noise
 from latticework.analysis.atoms.sheets.beyond import continued
-from latticework.analysis.atoms.sheets.evidence import STRAYING, surprise
+from latticework.analysis.atoms.sheets.evidence import (
+    FIRST_STRAYING,
+    amount_of_straying,
+    determined,
+    released,
+    straying,
+)
 from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles, with_contrast
 from latticework.analysis.atoms.sheets.jacobian import applied, jacobian, projected
 from latticework.analysis.atoms.sheets.microscope import taken_up
@@ -221,24 +227,47 @@ def test_the_information_is_the_curvature_of_the_objective(problem):
         assert float(((column - total[:, number]) / scale).abs().max()) < 0.02, number
 
 
-def test_the_evidence_is_the_integral_over_positions(problem):
-    """One atom, whose likelihood and straying are Gaussian: integrated numerically."""
+def test_positions_that_are_integrated_out_count_by_their_information(problem):
+    """½ log det(1 + s²P) of atoms seen alone, beside the information of the Jacobian."""
     made, positions, optics = problem
-    precision, away, least = torch.tensor([90.0, 400.0]).double(), torch.tensor([0.2, 0.05]), 7.0
-    one = dataclasses.replace(
-        made, moved=torch.tensor([3]), seen=torch.tensor([True]), origin=positions - away
+    found, total = fit.curvature(made, fit.state_at(made, positions, optics))
+    middle = ((positions - SIZE * STEP / 2).abs() < 4).all(dim=1)
+    assert len(found.patches) == len(positions)
+    known = (total.diagonal()[: 2 * len(positions)].reshape(-1, 2) - 1)[middle].mean()
+    strays = straying(made, 0.05)
+    # The image of a part only is filtered: an atom at its border tells less.
+    expected = float(torch.log1p(0.05**2 * known)) * len(positions)
+    assert float(fit.volume(strays, optics)) == pytest.approx(expected, rel=0.1)
+    assert straying(made, 0.0) is made
+
+
+def test_what_strays_is_told_from_the_noise(problem):
+    made, positions, optics = problem
+    rng = np.random.default_rng(3)
+    away = torch.from_numpy(rng.normal(0, 0.06, tuple(positions.shape)))
+    made = dataclasses.replace(made, origin=positions - away)
+    strays = straying(made, FIRST_STRAYING)
+    end = fit.fit(strays, fit.state_at(strays, made.origin, optics), steps=8)
+    assert amount_of_straying(strays, end) == pytest.approx(0.06, rel=0.25)
+    assert determined(strays, end)
+    faint = straying(dataclasses.replace(made, weights=made.weights / 1e4), FIRST_STRAYING)
+    assert not determined(faint, fit.settled(faint, end))
+
+
+def test_released_atoms_have_the_errors_of_both_steps(problem):
+    """Without straying these are those of a joint fit; with it the microscope's are less."""
+    made, positions, optics = problem
+    state = fit.state_at(made, positions, optics)
+    _, joint = fit.curvature(made, state)
+    same = released(made, made, state, 2)
+    torch.testing.assert_close(same.information, joint)
+    strays = straying(made, 0.01)
+    found = released(made, strays, state, 2).information
+    atoms = 2 * len(positions)
+    _, tight = fit.curvature(strays, state)
+    torch.testing.assert_close(
+        torch.linalg.inv(found)[atoms:, atoms:], torch.linalg.inv(tight)[atoms:, atoms:]
     )
-    state = fit.State(positions, optics, least)
-    found = surprise(one, fit.Solution(state, None, torch.diag(precision)))
-    x = torch.linspace(-4, 4, 20001, dtype=torch.float64)[:, None]
-    likelihood = torch.exp(-0.5 * precision * (x - away) ** 2)
-
-    def integral(spread):
-        prior = torch.exp(-0.5 * (x / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
-        return (likelihood * prior).sum(dim=0).prod() * (x[1] - x[0]) ** 2
-
-    expected = least - max(float(integral(spread).log()) for spread in STRAYING)
-    assert found == pytest.approx(expected, abs=1e-3)
 
 
 def test_contrast_is_one_unless_the_image_was_stretched():

@@ -1,29 +1,78 @@
-"""Which microscope an image speaks for, when atoms are where they are and not where it is best.
+"""The microscope for which an image speaks, wherever its atoms may be.
 
-Whatever the microscope, atoms that may stand anywhere follow the noise, and in a wrong one they
-follow what is wrong with it, as far as they must. So microscopes are compared by the likelihood
-with the positions integrated out, the atoms straying by a Gaussian amount from where the network
-saw them, and with the microscope's own errors integrated out, both by Laplace's method (MacKay,
-Neural Computation 4 (1992) 415). The amount of straying is the likeliest for each.
+Atoms that may stand anywhere follow the noise, and in a wrong microscope they follow what is wrong
+with it. So microscopes are compared with the positions integrated out (Laplace's method), the atoms
+straying by a Gaussian amount from where the network saw them. The amount is the image's own
+(MacKay, Neural Computation 4 (1992) 415).
+
+At a low dose the microscope that is best with the best positions is biased, and the one that is
+found in this way is kept; the positions are then the likelihood's in it. At a high dose that is not
+so, and what biases is that atoms do not stray independently: then both are fitted together.
 """
 
-import numpy as np
+import math
+from dataclasses import replace
+
 import torch
 
-from latticework.analysis.atoms.sheets.fit import Problem, Solution
+from latticework.analysis.atoms.sheets.fit import Problem, Solution, State, curvature, fit, state_at
 
-STRAYING = torch.from_numpy(np.geomspace(0.01, 0.3, 16))  # Å, SD per axis
+FIRST_STRAYING = 0.08  # Å, SD per axis to begin with
+LEAST, MOST = 0.015, 0.2  # Å
+DETERMINED = 3.0  # variance of the straying over that of an error
 
 
-def surprise(problem: Problem, solution: Solution) -> float:
-    """−log of the evidence for the end of a fit with a wide prior of the positions."""
-    total = solution.information
-    factor = torch.linalg.cholesky(total)
-    seen = torch.nonzero(problem.seen.repeat_interleave(2))[:, 0]
-    covariance = torch.cholesky_inverse(factor)[seen[:, None], seen]
-    away = (solution.state.positions - problem.origin)[problem.moved][problem.seen].flatten()
-    spread, axes = torch.linalg.eigh(covariance)
-    along = (axes.T @ away) ** 2
-    variance = spread.clamp(min=0) + STRAYING[:, None] ** 2
-    strayed = 0.5 * (along / variance + variance.log()).sum(dim=1).min()
-    return solution.state.objective + float(factor.diagonal().log().sum() + strayed)
+def straying(problem: Problem, amount: float) -> Problem:
+    """A problem whose seen atoms stray from where they were found by `amount`, Å, SD per axis.
+
+    With none it is the problem itself, in which they may be anywhere.
+    """
+    if not amount:
+        return problem
+    doubt = torch.where(problem.seen, amount, problem.doubt)
+    return replace(problem, doubt=doubt, straying=amount)
+
+
+def amount_of_straying(problem: Problem, solution: Solution) -> float:
+    """SD per axis, Å, of seen atoms about where they were found: the likeliest, nearly."""
+    variance = torch.cholesky_inverse(torch.linalg.cholesky(solution.information)).diagonal()
+    variance = variance[: 2 * len(problem.moved)].reshape(-1, 2)[problem.seen]
+    away = (solution.state.positions - problem.origin)[problem.moved][problem.seen]
+    amount = math.sqrt(float((away**2 + variance).mean()))
+    return min(max(amount, LEAST), MOST)
+
+
+def determined(problem: Problem, solution: Solution) -> bool:
+    """Whether the image tells most atoms' places much better than that they stray."""
+    seen = problem.seen.repeat_interleave(2)
+    alone = solution.information.diagonal()[: len(seen)][seen] - problem.straying**-2
+    return float(alone.median()) * problem.straying**2 > DETERMINED
+
+
+def followed(problem: Problem, solution: Solution, steps: int) -> tuple[Problem, Solution]:
+    """A fit with straying atoms followed, with an amount that comes from it."""
+    strays = straying(problem, amount_of_straying(problem, solution))
+    start = state_at(strays, solution.state.positions, solution.state.optics)
+    return strays, fit(strays, start, steps=steps)
+
+
+def released(problem: Problem, strays: Problem, end: State, steps: int) -> Solution:
+    """The likelihood's positions in the microscope at which a fit with straying atoms ended.
+
+    `problem` is the same without straying; `strays` may be so too. The information that comes with
+    them is of two steps: the microscope's errors are those with straying atoms, and they reach the
+    positions.
+    """
+    held = replace(problem, free=problem.free[:0])
+    state = fit(held, state_at(held, end.positions, end.optics), steps=steps).state
+    found, total = curvature(problem, state)
+    atoms = 2 * len(problem.moved)
+    cross = total[:atoms, atoms:]
+    tighter = (strays.doubt**-2 - problem.doubt**-2).repeat_interleave(2)
+
+    def explained(extra: torch.Tensor) -> torch.Tensor:
+        factor = torch.linalg.cholesky(total[:atoms, :atoms] + torch.diag(extra))
+        return cross.T @ torch.cholesky_solve(cross, factor)
+
+    total[atoms:, atoms:] += explained(0 * tighter) - explained(tighter)
+    return Solution(state, found, total)

@@ -6,13 +6,20 @@ corrects it: where parameters of the microscope act nearly alike, the little tha
 would otherwise keep a fit from its end.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from latticework.analysis.atoms.sheets.jacobian import Jacobian, banded, information, jacobian
-from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum, sheet_wave
+from latticework.analysis.atoms.sheets.model import (
+    Grid,
+    contrast_spectrum,
+    recording,
+    sheet_wave,
+    transfer,
+)
 
 KEPT = 6  # steps for which the information is kept
 REMEMBERED = 6  # steps by which it is corrected
@@ -48,6 +55,8 @@ class Problem:
         (m,), SD of the prior of each moved atom about its origin, Å.
     seen
         (m,), whether the image shows each of them whole.
+    straying
+        Å, SD per axis of these atoms' prior where their positions are to be integrated out; else 0.
     """
 
     grid: Grid
@@ -63,6 +72,7 @@ class Problem:
     origin: torch.Tensor
     doubt: torch.Tensor
     seen: torch.Tensor
+    straying: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,12 +113,33 @@ def filtered_residual(
 
 
 def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Half of χ² and of the microscope's distance from what is usual: −log of the posterior."""
+    """Half of χ² and of the distance from what is usual: −log of the posterior, or evidence."""
     residual = filtered_residual(problem, positions, optics)
     away = (problem.precision * (optics - problem.usual) ** 2).sum()
     change = (positions - problem.origin)[problem.moved] / problem.doubt[:, None]
     moved = (change**2).sum()
-    return 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    value = 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    return value + volume(problem, optics) if problem.straying else value
+
+
+def volume(problem: Problem, optics: torch.Tensor) -> torch.Tensor:
+    """½ log det(1 + s²P): what integrating out positions with straying s and information P adds.
+
+    As if each atom were seen alone and as a weak object.
+    """
+    grid = problem.grid
+    kx = grid.kx[: grid.shape[1] // 2 + 1]
+    square = grid.ky[:, None] ** 2 + kx**2
+    passed = transfer(grid.ky, kx, grid.energy, optics).imag * recording(grid, optics)
+    # Both halves of the spectrum, and half of k² for either axis.
+    power = 4 * math.pi**2 * square * (2 * passed * problem.band / grid.sampling**2) ** 2
+    information = problem.weights.max() / (grid.shape[0] * grid.shape[1]) * power
+    seen = problem.classes[problem.moved][problem.seen]
+    count = torch.bincount(seen, minlength=len(grid.factors))
+    known = torch.stack(
+        [(information * factor[:, : len(kx)] ** 2).sum() for factor in grid.factors]
+    )
+    return (count * torch.log1p(problem.straying**2 * known)).sum()
 
 
 def state_at(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> State:

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from latticework.analysis.atoms.sheets.evidence import surprise
+from latticework.analysis.atoms.sheets.evidence import (
+    FIRST_STRAYING,
+    determined,
+    followed,
+    straying,
+)
 from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, densest, field
 from latticework.analysis.atoms.sheets.fit import (
     Problem,
@@ -33,18 +38,23 @@ from latticework.inference.resampling import resample
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a part of the image says: microscopes, the likeliest first, and doubts."""
+    """What a part of the image says: microscopes, the likeliest first, how far atoms stray, doubts.
+
+    `straying` is the SD per axis, Å, about where the network saw them; 0 where the image tells
+    their places well without.
+    """
 
     microscopes: list[torch.Tensor]
+    straying: float
     warnings: list[str]
 
 
 SEARCHED_SIDE = 26.0  # Å, without the margin
-FIRST_STEPS = 6
+FIRST_STEPS, LAST_STEPS = 6, 15
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
-STARTS = 8
+STARTS, KEPT_STARTS = 8, 3
 MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
-UNDECIDED = 10.0  # log evidences that differ by less do not tell two microscopes apart
+UNDECIDED = 3.0  # log evidences that differ by less do not tell two microscopes apart
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 DRAWS = 8  # of noise, by which is found what a fit takes up of it
 COARSE = 0.4  # Å
@@ -53,9 +63,13 @@ NOTHING = 1.35  # 1/Å, beyond which nothing is imaged at 20 Å of focal spread
 
 @dataclass(frozen=True)
 class Fitted:
-    """A field and its solution, and how much of it counted in full, 0 to 1."""
+    """A field, a problem and its solution, and how much of the field counted in full, 0 to 1.
+
+    In the `problem` atoms stray; that of the field is the same without.
+    """
 
     field: Field
+    problem: Problem
     solution: Solution
     explained: float = 1.0
 
@@ -77,14 +91,21 @@ def first_fit(
     """The microscope on the densest part of the image, from several starts."""
     limits = {name: _limits(card["imaging"][name]) for name in STEPS}
     problem = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
-    tried = []
-    for optics in starts(problem, limits, STARTS):
-        end = fit(problem, state_at(problem, problem.origin, optics), steps=FIRST_STEPS)
-        tried.append((surprise(problem, end), end))
-    tried = sorted(tried, key=lambda one: one[0])
-    possible = [one for one in tried if one[0] - tried[0][0] < UNDECIDED]
-    microscopes = [end.state.optics for _, end in possible[:MOST_POSSIBLE]]
-    return Beginning(microscopes, ambiguity(problem, possible))
+    strays = straying(problem, FIRST_STRAYING)
+    tried = [
+        fit(strays, state_at(strays, problem.origin, optics), steps=FIRST_STEPS)
+        for optics in starts(problem, limits, STARTS)
+    ]
+    tried = sorted(tried, key=lambda end: end.state.objective)[:KEPT_STARTS]
+    ends = [followed(strays, end, LAST_STEPS) for end in tried]
+    ends = sorted(ends, key=lambda end: end[1].state.objective)
+    best = ends[0][1].state.objective
+    possible = [end for end in ends if end[1].state.objective - best < UNDECIDED]
+    return Beginning(
+        [end.state.optics for _, end in possible[:MOST_POSSIBLE]],
+        0.0 if determined(*ends[0]) else ends[0][0].straying,
+        ambiguity(problem, [end for _, end in possible]),
+    )
 
 
 def coarse_problem(
@@ -145,14 +166,12 @@ def taken_up(problem: Problem, solution: Solution, counted: torch.Tensor) -> np.
     return (1 - sums[0] / sums[1])[ring].reshape(shape)
 
 
-def ambiguity(problem: Problem, ends: Sequence[tuple[float, Solution]]) -> list[str]:
-    """A warning where another possible end disagrees with the best about the positions.
-
-    `ends` are −log of the evidence and the solution of each, the likeliest first.
-    """
-    (least, best), *others = ends
+def ambiguity(problem: Problem, ends: Sequence[Solution]) -> list[str]:
+    """A warning where another possible end disagrees with the best about the positions."""
+    best, *others = ends
     seen = problem.moved[problem.seen]
-    for surprised, other in others:
+    for other in others:
+        less = other.state.objective - best.state.objective
         apart = (other.state.positions - best.state.positions)[seen]
         rms = float((apart**2).mean().sqrt())
         if rms > DIFFERENT:
@@ -161,8 +180,8 @@ def ambiguity(problem: Problem, ends: Sequence[tuple[float, Solution]]) -> list[
                 f"defocus {row[0]:.0f} Å with Cs {row[1] / 1e4:.1f} µm" for row in values.tolist()
             )
             return [
-                f"the microscope is not certain: after a few steps on a part of the image {said} "
-                f"are nearly as likely (log evidences {surprised - least:.0f} apart), and the "
-                f"positions differ by {rms:.2f} Å (RMS) between them"
+                f"the microscope is not certain: on a part of the image {said} are nearly as "
+                f"likely (log evidences {less:.1f} apart), and the positions differ by {rms:.2f} Å "
+                "(RMS) between them"
             ]
     return []
