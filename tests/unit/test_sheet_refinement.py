@@ -152,7 +152,8 @@ def test_what_a_fit_takes_up_of_the_noise_is_told(problem):
     made, positions, optics = problem
     white = torch.from_numpy(np.random.default_rng(8).normal(0, 0.01, (SIZE, SIZE)))
     made = dataclasses.replace(made, image=made.image + white)
-    found = fit.settled(made, fit.fit(made, fit.state_at(made, positions, optics), steps=6))
+    end = fit.fit(made, fit.state_at(made, positions, optics), steps=6).state
+    found = fit.Solution(end, *fit.curvature(made, end))
     left = made.image - fit.model_image(made, found.state.positions, found.state.optics)
     counted = (made.weights > 0).double()
     taken = taken_up(made, found, counted)
@@ -251,7 +252,8 @@ def test_what_strays_is_told_from_the_noise(problem):
     assert amount_of_straying(strays, end) == pytest.approx(0.06, rel=0.25)
     assert determined(strays, end)
     faint = straying(dataclasses.replace(made, weights=made.weights / 1e4), FIRST_STRAYING)
-    assert not determined(faint, fit.settled(faint, end))
+    found = fit.Solution(end.state, *fit.curvature(faint, end.state))
+    assert not determined(faint, found)
 
 
 def test_released_atoms_have_the_errors_of_both_steps(problem):
@@ -324,14 +326,14 @@ def test_the_posterior_shrinks_by_what_the_image_shows():
     rng = np.random.default_rng(4)
     lattice = honeycomb(24.0)
     bent = lattice + 0.1 * np.sin(2 * np.pi * lattice[:, ::-1] / 40)
-    for straying, error in ((0.1, 0.07), (0.01, 0.07)):
-        true = bent + rng.normal(0, straying, lattice.shape)
+    for strayed, error in ((0.1, 0.07), (0.01, 0.07)):
+        true = bent + rng.normal(0, strayed, lattice.shape)
         found = true + rng.normal(0, error, lattice.shape)
         after = posterior(found, np.eye(2 * len(found)) / error**2, 1.9, 3)
         inside = ((lattice > 4) & (lattice < 20)).all(axis=1)
         rms = np.sqrt(np.mean((after.positions - true)[inside] ** 2))
         # The best for independent displacements about a lattice that is known.
-        best = straying * error / np.hypot(straying, error)
+        best = strayed * error / np.hypot(strayed, error)
         assert best * 0.85 < rms < 1.25 * best + 0.02
         # Errors of a smooth field are shared by neighbours: their size says little in one picture.
         assert 0.6 < rms / np.sqrt(np.mean(after.sigma[inside] ** 2)) < 1.3

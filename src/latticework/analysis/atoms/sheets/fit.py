@@ -8,7 +8,7 @@ would otherwise keep a fit from its end.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -245,12 +245,6 @@ def _direction(
     for change, turn, part, bend in reversed(used):
         away += (part - float(turn @ away) / bend) * change
     return -away
-
-
-def settled(problem: Problem, solution: Solution) -> Solution:
-    """A solution with the information at its very end."""
-    found, total = curvature(problem, solution.state)
-    return replace(solution, jacobian=found, information=total)
 
 
 def _limited(problem: Problem, change: torch.Tensor) -> torch.Tensor:
