@@ -15,11 +15,20 @@ from dataclasses import replace
 
 import torch
 
-from latticework.analysis.atoms.sheets.fit import Problem, Solution, State, curvature, fit, state_at
+from latticework.analysis.atoms.sheets.fit import (
+    Problem,
+    Solution,
+    State,
+    curvature,
+    fit,
+    state_at,
+    volume,
+)
 
 FIRST_STRAYING = 0.08  # Å, SD per axis to begin with
-LEAST, MOST = 0.015, 0.2  # Å
-DETERMINED = 3.0  # variance of the straying over that of an error
+# One atom in a perfect lattice may stray by much more than the others.
+LEAST, MOST = 0.04, 0.2  # Å
+WELL = 0.045  # Å, an error per axis
 
 
 def straying(problem: Problem, amount: float) -> Problem:
@@ -42,16 +51,19 @@ def amount_of_straying(problem: Problem, solution: Solution) -> float:
     return min(max(amount, LEAST), MOST)
 
 
-def determined(problem: Problem, solution: Solution) -> bool:
-    """Whether the image tells most atoms' places much better than that they stray."""
-    seen = problem.seen.repeat_interleave(2)
-    alone = solution.information.diagonal()[: len(seen)][seen] - problem.straying**-2
-    return float(alone.median()) * problem.straying**2 > DETERMINED
+def determined(strays: Problem, optics: torch.Tensor) -> bool:
+    """Whether an image in such a microscope tells where atoms are so well that they need no prior.
+
+    As if each were seen alone.
+    """
+    over_error = torch.expm1(volume(strays, optics) / strays.seen.sum())
+    return strays.straying < WELL * math.sqrt(float(over_error))
 
 
 def followed(problem: Problem, solution: Solution, steps: int) -> tuple[Problem, Solution]:
-    """A fit with straying atoms followed, with an amount that comes from it."""
-    strays = straying(problem, amount_of_straying(problem, solution))
+    """A fit followed, and if atoms stray in it with an amount that comes from it."""
+    amount = amount_of_straying(problem, solution) if problem.straying else 0.0
+    strays = straying(problem, amount)
     start = state_at(strays, solution.state.positions, solution.state.optics)
     return strays, fit(strays, start, steps=steps)
 

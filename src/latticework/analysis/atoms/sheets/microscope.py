@@ -1,5 +1,6 @@
 """The microscope and the noise of an image, from the part of it with most atoms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,11 +51,11 @@ class Beginning:
 
 
 SEARCHED_SIDE = 26.0  # Å, without the margin
-FIRST_STEPS, LAST_STEPS = 6, 15
+FIRST_STEPS, LAST_STEPS = 10, 12
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
 STARTS, KEPT_STARTS = 8, 3
 MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
-UNDECIDED = 3.0  # log evidences that differ by less do not tell two microscopes apart
+UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 DRAWS = 8  # of noise, by which is found what a fit takes up of it
 COARSE = 0.4  # Å
@@ -91,21 +92,33 @@ def first_fit(
     """The microscope on the densest part of the image, from several starts."""
     limits = {name: _limits(card["imaging"][name]) for name in STEPS}
     problem = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
+    microscopes = starts(problem, limits, STARTS)
     strays = straying(problem, FIRST_STRAYING)
+    if determined(strays, microscopes[0]):
+        strays = problem
     tried = [
         fit(strays, state_at(strays, problem.origin, optics), steps=FIRST_STEPS)
-        for optics in starts(problem, limits, STARTS)
+        for optics in microscopes
     ]
     tried = sorted(tried, key=lambda end: end.state.objective)[:KEPT_STARTS]
     ends = [followed(strays, end, LAST_STEPS) for end in tried]
     ends = sorted(ends, key=lambda end: end[1].state.objective)
     best = ends[0][1].state.objective
-    possible = [end for end in ends if end[1].state.objective - best < UNDECIDED]
+    possible = [end for end in ends if end[1].state.objective - best < undecided(strays)]
     return Beginning(
         [end.state.optics for _, end in possible[:MOST_POSSIBLE]],
-        0.0 if determined(*ends[0]) else ends[0][0].straying,
-        ambiguity(problem, [end for _, end in possible]),
+        ends[0][0].straying,
+        ambiguity(strays, [end for _, end in possible]),
     )
+
+
+def undecided(problem: Problem) -> float:
+    """Log likelihoods, or evidences, that differ by less do not tell two microscopes apart.
+
+    One in twenty, beyond what chance makes: how well positions that may be anywhere happen to
+    follow the noise.
+    """
+    return UNDECIDED if problem.straying else UNDECIDED + math.sqrt(len(problem.moved))
 
 
 def coarse_problem(
@@ -181,7 +194,7 @@ def ambiguity(problem: Problem, ends: Sequence[Solution]) -> list[str]:
             )
             return [
                 f"the microscope is not certain: on a part of the image {said} are nearly as "
-                f"likely (log evidences {less:.1f} apart), and the positions differ by {rms:.2f} Å "
-                "(RMS) between them"
+                f"likely ({less:.0f} apart in log likelihood, {undecided(problem):.0f} tell "
+                f"nothing), and the positions differ by {rms:.2f} Å (RMS) between them"
             ]
     return []

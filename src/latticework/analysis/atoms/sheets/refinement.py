@@ -178,14 +178,8 @@ def polished(tile: Field, before: Fitted) -> Fitted:
     """A tile fitted on from a solution, with what has been learned of the noise since."""
     trusted = before.field.problem.weights / before.field.problem.weights.max()
     problem = replace(tile.problem, weights=tile.problem.weights * trusted)
-    if before.problem.straying:
-        strays, solution = followed(
-            straying(problem, before.problem.straying), before.solution, POLISHING
-        )
-    else:
-        end = before.solution.state
-        start = state_at(problem, end.positions, end.optics)
-        strays, solution = problem, fit(problem, start, steps=POLISHING)
+    strays = straying(problem, before.problem.straying)
+    strays, solution = followed(strays, before.solution, POLISHING)
     return Fitted(replace(tile, problem=problem), strays, solution, before.explained)
 
 
