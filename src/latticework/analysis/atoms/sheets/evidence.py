@@ -21,6 +21,7 @@ from latticework.analysis.atoms.sheets.fit import (
     State,
     curvature,
     fit,
+    inverse,
     state_at,
     volume,
 )
@@ -44,7 +45,7 @@ def straying(problem: Problem, amount: float) -> Problem:
 
 def amount_of_straying(problem: Problem, solution: Solution) -> float:
     """SD per axis, Å, of seen atoms about where they were found: the likeliest, nearly."""
-    variance = torch.cholesky_inverse(torch.linalg.cholesky(solution.information)).diagonal()
+    variance = inverse(solution.information).diagonal()
     variance = variance[: 2 * len(problem.moved)].reshape(-1, 2)[problem.seen]
     away = (solution.state.positions - problem.origin)[problem.moved][problem.seen]
     amount = math.sqrt(float((away**2 + variance).mean()))

@@ -277,3 +277,8 @@ def _solve(factor: tuple[torch.Tensor, torch.Tensor], slope: torch.Tensor) -> to
     """(H + λ diag H)⁻¹ g. Parameters without any information stay where they are."""
     scale, triangle = factor
     return scale * torch.cholesky_solve((scale * slope)[:, None], triangle)[:, 0]
+
+
+def inverse(information: torch.Tensor) -> torch.Tensor:
+    """The covariance of an information: several times faster than without its symmetry."""
+    return torch.cholesky_inverse(torch.linalg.cholesky(information))
