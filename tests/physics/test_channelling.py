@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from abtem.parametrizations import LobatoParametrization
 from ase import Atoms
 from scipy.integrate import quad
 
@@ -34,6 +35,13 @@ def dumbbells(layers):
     places = places * (side / 3, side / 2, a / np.sqrt(2)) + (0, 0, 0.5)
     height = layers * a / np.sqrt(2) + 1
     return Atoms(f"Si{len(places)}", positions=places, cell=(side, side, height))
+
+
+def test_the_phase_shift_is_that_of_abtem():
+    squares = np.linspace(0, 9, 20).reshape(4, 5)
+    factor = LobatoParametrization().scattering_factor("Mo")(squares)
+    expected = (1 + ENERGY / 510998.95) * WAVELENGTH * factor
+    np.testing.assert_allclose(scattering_phase("Mo", ENERGY, squares), expected, rtol=1e-5)
 
 
 def test_an_atom_that_vibrates_widely_scatters_as_a_free_one():

@@ -12,11 +12,19 @@ from latticework import materials, names
 from latticework.analysis.atoms.refining import RefinementError, chosen, refinement_of
 from latticework.analysis.atoms.sheets import fit, noise
 from latticework.analysis.atoms.sheets.beyond import continued
-from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles
+from latticework.analysis.atoms.sheets.evidence import (
+    FIRST_STRAYING,
+    amount_of_straying,
+    determined,
+    released,
+    straying,
+)
+from latticework.analysis.atoms.sheets.fields import known_of_microscope, tiles, with_contrast
 from latticework.analysis.atoms.sheets.jacobian import applied, jacobian, projected
 from latticework.analysis.atoms.sheets.microscope import taken_up
 from latticework.analysis.atoms.sheets.model import (
     MICROSCOPE,
+    UNITS,
     Grid,
     contrast_spectrum,
     frequencies,
@@ -69,7 +77,7 @@ def problem():
     inside = torch.zeros(SIZE, SIZE, dtype=torch.float64)
     inside[4:-4, 4:-4] = 1
     spectrum = noise.camera_spectrum(STEP)
-    band = torch.from_numpy(noise.band((SIZE, SIZE), STEP, 1.5, spectrum))
+    band = torch.from_numpy(noise.band((SIZE, SIZE), STEP, 1.5, spectrum))[:, : SIZE // 2 + 1]
     made = fit.Problem(
         grid=grid,
         classes=classes,
@@ -83,6 +91,7 @@ def problem():
         precision=torch.ones(len(MICROSCOPE), dtype=torch.float64),
         origin=positions,
         doubt=torch.ones(len(positions), dtype=torch.float64),
+        seen=torch.ones(len(positions), dtype=torch.bool),
     )
     image = fit.model_image(made, positions, optics)
     return dataclasses.replace(made, image=image), positions, optics
@@ -114,15 +123,16 @@ def test_derivatives_by_an_atom_are_those_of_the_image(problem):
     made, positions, optics = problem
     number = int(((positions - SIZE * STEP / 2) ** 2).sum(dim=1).argmin())
     whole = torch.ones(SIZE, SIZE, dtype=torch.float64)
+    every_frequency = whole[:, : SIZE // 2 + 1]
     found = jacobian(
-        made.grid, positions, made.classes, made.moved, optics, made.free, whole, whole
+        made.grid, positions, made.classes, made.moved, optics, made.free, whole, every_frequency
     )
     change = torch.zeros(len(positions), 2, dtype=torch.float64)
     change[number, 0] = 1e-4
 
     def image(places):
         wave = sheet_wave(made.grid, places, made.classes)
-        return torch.fft.ifft2(contrast_spectrum(made.grid, wave, optics)).real
+        return torch.fft.irfft2(contrast_spectrum(made.grid, wave, optics), s=(SIZE, SIZE))
 
     expected = (image(positions + change) - image(positions - change)) / 2
     still = torch.zeros(len(made.free), dtype=torch.float64)
@@ -142,7 +152,8 @@ def test_what_a_fit_takes_up_of_the_noise_is_told(problem):
     made, positions, optics = problem
     white = torch.from_numpy(np.random.default_rng(8).normal(0, 0.01, (SIZE, SIZE)))
     made = dataclasses.replace(made, image=made.image + white)
-    found = fit.settled(made, fit.fit(made, fit.state_at(made, positions, optics), steps=6))
+    end = fit.fit(made, fit.state_at(made, positions, optics), steps=6).state
+    found = fit.Solution(end, *fit.curvature(made, end))
     left = made.image - fit.model_image(made, found.state.positions, found.state.optics)
     counted = (made.weights > 0).double()
     taken = taken_up(made, found, counted)
@@ -208,11 +219,66 @@ def test_the_information_is_the_curvature_of_the_objective(problem):
     for number in (middle, middle + 1, atoms, atoms + 3, atoms + 4):
         step = torch.zeros(len(total), dtype=torch.float64)
         step[number] = 1e-4
-        ahead, behind = (fit.moved_by(made, fit.state_at(made, positions, optics), s * step)
-                         for s in (1, -1))  # fmt: skip
-        column = (fit.gradient(made, ahead) - fit.gradient(made, behind)) / 2e-4
+        ahead, behind = (
+            fit.moved_by(made, fit.state_at(made, positions, optics), way * step)[1]
+            for way in (1, -1)
+        )
+        column = (ahead - behind) / 2e-4
         scale = (total.diagonal() * total[number, number]).sqrt()
         assert float(((column - total[:, number]) / scale).abs().max()) < 0.02, number
+
+
+def test_positions_that_are_integrated_out_count_by_their_information(problem):
+    """½ log det(1 + s²P) of atoms seen alone, beside the information of the Jacobian."""
+    made, positions, optics = problem
+    found, total = fit.curvature(made, fit.state_at(made, positions, optics))
+    middle = ((positions - SIZE * STEP / 2).abs() < 4).all(dim=1)
+    assert len(found.patches) == len(positions)
+    known = (total.diagonal()[: 2 * len(positions)].reshape(-1, 2) - 1)[middle].mean()
+    strays = straying(made, 0.05)
+    # The image of a part only is filtered: an atom at its border tells less.
+    expected = float(torch.log1p(0.05**2 * known)) * len(positions)
+    assert float(fit.volume(strays, optics)) == pytest.approx(expected, rel=0.1)
+    assert straying(made, 0.0) is made
+
+
+def test_what_strays_is_told_from_the_noise(problem):
+    made, positions, optics = problem
+    rng = np.random.default_rng(3)
+    away = torch.from_numpy(rng.normal(0, 0.06, tuple(positions.shape)))
+    made = dataclasses.replace(made, origin=positions - away)
+    strays = straying(made, FIRST_STRAYING)
+    end = fit.fit(strays, fit.state_at(strays, made.origin, optics), steps=8)
+    assert amount_of_straying(strays, end) == pytest.approx(0.06, rel=0.25)
+    assert determined(strays, optics)
+    faint = straying(dataclasses.replace(made, weights=made.weights / 1e4), FIRST_STRAYING)
+    assert not determined(faint, optics)
+
+
+def test_released_atoms_have_the_errors_of_both_steps(problem):
+    """Without straying these are those of a joint fit; with it the microscope's are less."""
+    made, positions, optics = problem
+    state = fit.state_at(made, positions, optics)
+    _, joint = fit.curvature(made, state)
+    same = released(made, made, state, 2)
+    torch.testing.assert_close(same.information, joint)
+    strays = straying(made, 0.01)
+    found = released(made, strays, state, 2).information
+    atoms = 2 * len(positions)
+    _, tight = fit.curvature(strays, state)
+    torch.testing.assert_close(
+        torch.linalg.inv(found)[atoms:, atoms:], torch.linalg.inv(tight)[atoms:, atoms:]
+    )
+
+
+def test_contrast_is_one_unless_the_image_was_stretched():
+    precision, optics = torch.ones(len(MICROSCOPE)), torch.zeros(len(MICROSCOPE))
+    width = {}
+    for contrast in (1.0, 0.3):
+        optics[-1] = contrast / UNITS["contrast"]
+        width[contrast] = float(with_contrast(precision, optics)[-1] ** -0.5) * UNITS["contrast"]
+    assert width[1.0] == pytest.approx(0.05, abs=0.001)
+    assert width[0.3] > 0.4
 
 
 def test_a_fit_goes_back_to_where_the_atoms_are(problem):
@@ -259,14 +325,14 @@ def test_the_posterior_shrinks_by_what_the_image_shows():
     rng = np.random.default_rng(4)
     lattice = honeycomb(24.0)
     bent = lattice + 0.1 * np.sin(2 * np.pi * lattice[:, ::-1] / 40)
-    for straying, error in ((0.1, 0.07), (0.01, 0.07)):
-        true = bent + rng.normal(0, straying, lattice.shape)
+    for strayed, error in ((0.1, 0.07), (0.01, 0.07)):
+        true = bent + rng.normal(0, strayed, lattice.shape)
         found = true + rng.normal(0, error, lattice.shape)
         after = posterior(found, np.eye(2 * len(found)) / error**2, 1.9, 3)
         inside = ((lattice > 4) & (lattice < 20)).all(axis=1)
         rms = np.sqrt(np.mean((after.positions - true)[inside] ** 2))
         # The best for independent displacements about a lattice that is known.
-        best = straying * error / np.hypot(straying, error)
+        best = strayed * error / np.hypot(strayed, error)
         assert best * 0.85 < rms < 1.25 * best + 0.02
         # Errors of a smooth field are shared by neighbours: their size says little in one picture.
         assert 0.6 < rms / np.sqrt(np.mean(after.sigma[inside] ** 2)) < 1.3

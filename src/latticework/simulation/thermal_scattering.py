@@ -21,8 +21,11 @@ def scattering_phase(element: str, energy: float, squares: np.ndarray) -> np.nda
 
     γλ f_e(k) with the form factor of Lobato & Van Dyck (2014).
     """
-    factor = LobatoParametrization().scattering_factor(element)
-    return (1 + energy / REST_ENERGY) * energy2wavelength(energy) * factor(squares)
+    # By hand: abTEM's own function is compiled anew in every process, which takes seconds.
+    amplitudes, widths = np.array(LobatoParametrization().parameters[element])
+    wide = 1 + np.multiply.outer(squares, widths)
+    factor = ((1 + wide) / wide**2) @ amplitudes
+    return (1 + energy / REST_ENERGY) * energy2wavelength(energy) * factor
 
 
 def debye_waller(squares: np.ndarray, sigma: float) -> np.ndarray:

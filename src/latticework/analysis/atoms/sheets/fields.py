@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from latticework.analysis.atoms.sheets.beyond import REACH
 from latticework.analysis.atoms.sheets.fit import Problem
-from latticework.analysis.atoms.sheets.model import MICROSCOPE, Grid, frequencies, in_units
+from latticework.analysis.atoms.sheets.model import MICROSCOPE, UNITS, Grid, frequencies, in_units
 from latticework.analysis.atoms.sheets.noise import band, whitened
 from latticework.simulation.phase_objects import phase_factor
 
@@ -25,6 +25,7 @@ LOOSE = 1.0  # Å, SD of a prior so wide that it holds only what the image says 
 BEYOND = 3.0  # Å around a field in which atoms may move, but little: their image is not seen whole
 TIED = 0.1  # Å, SD of what these may
 COVERED = 1.6  # Å from the nearest atom; a hexagon's centre has 1.42
+CONTRAST = 0.07  # half width of the contrast's prior, about one: SD 0.05 at its top
 RADIAL = 4000  # frequencies at which an atom's factor is computed; between, it is interpolated
 HIGHEST = 1.5  # 1/Å, frequencies that are fitted
 
@@ -130,6 +131,19 @@ def known_of_microscope(
     return mean, torch.where(width > 0, width, math.inf) ** -2, free
 
 
+def with_contrast(precision: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
+    """The prior's precision (parameters,) once a contrast has been found.
+
+    Where intensities are electrons, the mean is that of vacuum and contrast is one but for the
+    error of the camera's transfer. Where an image was stretched it is anything. Hence a Cauchy
+    distribution, as the Gaussian that has its weight where the contrast was found.
+    """
+    away = float(optics[-1]) - 1 / UNITS["contrast"]
+    changed = precision.clone()
+    changed[-1] = 2 / ((CONTRAST / UNITS["contrast"]) ** 2 + away**2)
+    return changed
+
+
 def tiles(shape: tuple[int, int], sampling: float) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of tiles of nearly equal size that cover an image (ny, nx)."""
     spans = []
@@ -222,13 +236,14 @@ def field(
         torch.from_numpy(np.flatnonzero(near)),
         torch.from_numpy(image),
         torch.from_numpy(inside),
-        torch.from_numpy(band(size, step, HIGHEST, spectrum)),
+        torch.from_numpy(band(size, step, HIGHEST, spectrum))[:, : size[1] // 2 + 1],
         torch.from_numpy(weights),
         picture.free,
         picture.usual,
         picture.precision,
         torch.from_numpy(picture.positions[chosen] - origin),
         torch.from_numpy(np.where(within[near], LOOSE, TIED)),
+        torch.from_numpy(within[near]),
     )
     return Field(rows, columns, chosen, core, origin, problem)
 

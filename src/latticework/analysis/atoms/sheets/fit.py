@@ -1,20 +1,30 @@
-"""Least squares of an image: positions and microscope together, by a damped Gauss–Newton method.
+"""Least squares of an image: positions and microscope together, by a quasi-Newton method.
 
-The gradient is exact (automatic differentiation) and the information is that of
-`sheets.jacobian`, which is costly and is therefore kept for a few steps.
+The gradient is exact (automatic differentiation). The information is that of `sheets.jacobian`,
+which is costly and nearly right. It is kept for a few steps, and what the gradient did in these
+corrects it: where parameters of the microscope act nearly alike, the little that is wrong with it
+would otherwise keep a fit from its end.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
-from latticework.analysis.atoms.sheets.jacobian import Jacobian, information, jacobian
-from latticework.analysis.atoms.sheets.model import Grid, contrast_spectrum, sheet_wave
+from latticework.analysis.atoms.sheets.jacobian import Jacobian, banded, information, jacobian
+from latticework.analysis.atoms.sheets.model import (
+    Grid,
+    contrast_spectrum,
+    recording,
+    sheet_wave,
+    transfer,
+)
 
-KEPT = 3  # steps for which the information is kept
-CONVERGED = 2e-3  # fall of the objective at which a fit ends, a parameter
-FIRST_DAMPING, STEEPEST = 0.03, 1e4
+KEPT = 6  # steps for which the information is kept
+REMEMBERED = 6  # steps by which it is corrected
+CONVERGED = 0.05  # two falls of the objective in a row by less, and a fit ends
+FIRST_DAMPING, LEAST_DAMPING, STEEPEST = 0.03, 1e-4, 1e4
 LONGEST_STEP = 0.3  # Å that an atom may move in one step
 LONGEST_TURN = 4.0  # units that a parameter of the microscope may move in one step
 
@@ -32,7 +42,7 @@ class Problem:
     inside
         (ny, nx), 0 to 1: where the image is known.
     band
-        (ny, nx), which frequencies count, in FFT order.
+        (ny, nx // 2 + 1), which frequencies count, in FFT order.
     weights
         (ny, nx), inverse variance of the filtered residual.
     free
@@ -43,6 +53,10 @@ class Problem:
         (n, 2), where the atoms were found, Å.
     doubt
         (m,), SD of the prior of each moved atom about its origin, Å.
+    seen
+        (m,), whether the image shows each of them whole.
+    straying
+        Å, SD per axis of these atoms' prior where their positions are to be integrated out; else 0.
     """
 
     grid: Grid
@@ -57,6 +71,8 @@ class Problem:
     precision: torch.Tensor
     origin: torch.Tensor
     doubt: torch.Tensor
+    seen: torch.Tensor
+    straying: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,12 +97,12 @@ def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor)
     """The fitted image (ny, nx), in units of its local mean."""
     exit_wave = sheet_wave(problem.grid, positions, problem.classes)
     spectrum = contrast_spectrum(problem.grid, exit_wave, optics)
-    return 1 + torch.fft.ifft2(spectrum).real
+    return 1 + torch.fft.irfft2(spectrum, s=problem.grid.shape)
 
 
 def filtered(problem: Problem, image: torch.Tensor) -> torch.Tensor:
     """What of an image (ny, nx) lies inside and in the frequencies that count."""
-    return torch.fft.ifft2(torch.fft.fft2(problem.inside * image) * problem.band).real
+    return banded(problem.inside * image, problem.band)
 
 
 def filtered_residual(
@@ -97,12 +113,33 @@ def filtered_residual(
 
 
 def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Half of χ² and of the microscope's distance from what is usual: −log of the posterior."""
+    """Half of χ² and of the distance from what is usual: −log of the posterior, or evidence."""
     residual = filtered_residual(problem, positions, optics)
     away = (problem.precision * (optics - problem.usual) ** 2).sum()
     change = (positions - problem.origin)[problem.moved] / problem.doubt[:, None]
     moved = (change**2).sum()
-    return 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    value = 0.5 * ((problem.weights * residual**2).sum() + away + moved)
+    return value + volume(problem, optics) if problem.straying else value
+
+
+def volume(problem: Problem, optics: torch.Tensor) -> torch.Tensor:
+    """½ log det(1 + s²P): what integrating out positions with straying s and information P adds.
+
+    As if each atom were seen alone and as a weak object.
+    """
+    grid = problem.grid
+    kx = grid.kx[: grid.shape[1] // 2 + 1]
+    square = grid.ky[:, None] ** 2 + kx**2
+    passed = transfer(grid.ky, kx, grid.energy, optics).imag * recording(grid, optics)
+    # Both halves of the spectrum, and half of k² for either axis.
+    power = 4 * math.pi**2 * square * (2 * passed * problem.band / grid.sampling**2) ** 2
+    information = problem.weights.max() / (grid.shape[0] * grid.shape[1]) * power
+    seen = problem.classes[problem.moved][problem.seen]
+    count = torch.bincount(seen, minlength=len(grid.factors))
+    known = torch.stack(
+        [(information * factor[:, : len(kx)] ** 2).sum() for factor in grid.factors]
+    )
+    return (count * torch.log1p(problem.straying**2 * known)).sum()
 
 
 def state_at(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> State:
@@ -111,14 +148,15 @@ def state_at(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) ->
         return State(positions, optics, float(objective(problem, positions, optics)))
 
 
-def gradient(problem: Problem, state: State) -> torch.Tensor:
-    """Of the objective by the moved atoms (x and y alternate) and the free parameters."""
-    positions = state.positions.clone().requires_grad_()
-    optics = state.optics.clone().requires_grad_()
-    by_atoms, by_optics = torch.autograd.grad(
-        objective(problem, positions, optics), (positions, optics)
-    )
-    return torch.cat([by_atoms[problem.moved].flatten(), by_optics[problem.free]])
+def with_gradient(
+    problem: Problem, positions: torch.Tensor, optics: torch.Tensor
+) -> tuple[State, torch.Tensor]:
+    """A state and the gradient (2m + free parameters,) there; x and y of the atoms alternate."""
+    atoms, lens = positions.clone().requires_grad_(), optics.clone().requires_grad_()
+    value = objective(problem, atoms, lens)
+    by_atoms, by_optics = torch.autograd.grad(value, (atoms, lens))
+    slope = torch.cat([by_atoms[problem.moved].flatten(), by_optics[problem.free]])
+    return State(positions, optics, float(value.detach())), slope
 
 
 def curvature(problem: Problem, state: State) -> tuple[Jacobian, torch.Tensor]:
@@ -139,13 +177,13 @@ def curvature(problem: Problem, state: State) -> tuple[Jacobian, torch.Tensor]:
     return found, total
 
 
-def moved_by(problem: Problem, state: State, change: torch.Tensor) -> State:
-    """The state after a change of the moved atoms and the free parameters."""
+def moved_by(problem: Problem, state: State, change: torch.Tensor) -> tuple[State, torch.Tensor]:
+    """State and gradient after a change of the moved atoms and the free parameters."""
     atoms = 2 * len(problem.moved)
     positions, optics = state.positions.clone(), state.optics.clone()
     positions[problem.moved] += change[:atoms].reshape(-1, 2)
     optics[problem.free] += change[atoms:]
-    return state_at(problem, positions, optics)
+    return with_gradient(problem, positions, optics)
 
 
 def fit(
@@ -159,40 +197,54 @@ def fit(
 
     `report` is called after every step.
     """
-    state, damping, age = start, FIRST_DAMPING, 0
+    state, slope = with_gradient(problem, start.positions, start.optics)
+    damping, age, falls = FIRST_DAMPING, 0, 0
     found, total = curvature(problem, state)
+    factor, memory = _factor(total, damping), []
     while steps > 0 and damping < STEEPEST:
         if age >= KEPT:
             found, total = curvature(problem, state)
-            age = 0
+            damping, age, memory = max(damping / 30, LEAST_DAMPING), 0, []
+            factor = _factor(total, damping)
         steps -= 1
         report()
-        slope = gradient(problem, state)
-        change = _limited(problem, -_solve(total, damping, slope))
-        tried = moved_by(problem, state, change)
+        change = _limited(problem, _direction(slope, memory, factor))
+        tried, steepness = moved_by(problem, state, change)
         fall = state.objective - tried.objective
-        expected = -float(slope @ change + 0.5 * change @ (total @ change))
         if fall > 0:
-            state, age = tried, age + 1
-            damping = _adapted(damping, fall / expected)
-            if fall < CONVERGED * len(slope):
+            memory = [*memory[1 - REMEMBERED :], (change, steepness - slope)]
+            state, slope, age = tried, steepness, age + 1
+            falls = falls + 1 if fall < CONVERGED else 0
+            if falls > 1:
                 break
+        elif memory:
+            age = KEPT
         else:
-            damping, age = 10 * damping, KEPT if age else 0
+            damping *= 10
+            factor = _factor(total, damping)
     return Solution(state, found, total)
 
 
-def settled(problem: Problem, solution: Solution) -> Solution:
-    """A solution with the information at its very end."""
-    found, total = curvature(problem, solution.state)
-    return replace(solution, jacobian=found, information=total)
+def _direction(
+    slope: torch.Tensor,
+    memory: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    factor: tuple[torch.Tensor, torch.Tensor],
+) -> torch.Tensor:
+    """Where to go: −H⁻¹ g, with H corrected by what steps since have shown of it (L-BFGS).
 
-
-def _adapted(damping: float, ratio: float) -> float:
-    """The next damping, after a step that gave such a share of what was expected of it."""
-    if ratio > 0.7:
-        return max(damping / 5, 1e-5)
-    return damping if ratio > 0.3 else 3 * damping
+    `memory` are changes of the parameters and of the gradient, the last one at the end. Source:
+    Nocedal, Math. Comp. 35 (1980) 773.
+    """
+    left, used = slope.clone(), []
+    for change, turn in reversed(memory):
+        if (bend := float(change @ turn)) > 0:
+            part = float(change @ left) / bend
+            left -= part * turn
+            used.append((change, turn, part, bend))
+    away = _solve(factor, left)
+    for change, turn, part, bend in reversed(used):
+        away += (part - float(turn @ away) / bend) * change
+    return -away
 
 
 def _limited(problem: Problem, change: torch.Tensor) -> torch.Tensor:
@@ -209,8 +261,8 @@ def _scale(total: torch.Tensor) -> torch.Tensor:
     return diagonal.clamp(min=1e-12 * float(diagonal.max())).rsqrt()
 
 
-def _factor(total: torch.Tensor, damping: float) -> torch.Tensor:
-    """Cholesky factor of H + λ diag H, scaled to a unit diagonal."""
+def _factor(total: torch.Tensor, damping: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale (n,) to a unit diagonal, and the Cholesky factor of H + λ diag H, so scaled."""
     scale = _scale(total)
     scaled = total * scale[:, None] * scale
     scaled.diagonal().add_(damping + 1e-9)
@@ -218,11 +270,15 @@ def _factor(total: torch.Tensor, damping: float) -> torch.Tensor:
     if failed:
         scaled.diagonal().add_(1e-3)
         factor = torch.linalg.cholesky(scaled)
-    return factor
+    return scale, factor
 
 
-def _solve(total: torch.Tensor, damping: float, slope: torch.Tensor) -> torch.Tensor:
+def _solve(factor: tuple[torch.Tensor, torch.Tensor], slope: torch.Tensor) -> torch.Tensor:
     """(H + λ diag H)⁻¹ g. Parameters without any information stay where they are."""
-    scale = _scale(total)
-    scaled = (scale * slope)[:, None]
-    return scale * torch.cholesky_solve(scaled, _factor(total, damping))[:, 0]
+    scale, triangle = factor
+    return scale * torch.cholesky_solve((scale * slope)[:, None], triangle)[:, 0]
+
+
+def inverse(information: torch.Tensor) -> torch.Tensor:
+    """The covariance of an information: several times faster than without its symmetry."""
+    return torch.cholesky_inverse(torch.linalg.cholesky(information))

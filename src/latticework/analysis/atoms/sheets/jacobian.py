@@ -7,17 +7,19 @@ few patches lie. The cost is linear in the number of atoms but for a small dense
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from latticework.analysis.atoms.sheets.model import (
+    LENS,
     Grid,
-    contrast_spectrum,
     image_wave,
     recording,
     sheet_wave,
     transfer,
+    turned,
 )
 
 PATCH = 10.0  # Å, side of the field that an atom changes
@@ -54,7 +56,7 @@ def jacobian(
     inside: torch.Tensor,
     band: torch.Tensor,
 ) -> Jacobian:
-    """Derivatives of the image `inside` (ny, nx), filtered by `band` (ny, nx).
+    """Derivatives of the image `inside` (ny, nx), filtered by `band` (ny, nx // 2 + 1).
 
     `moved` (m,) are the numbers of the atoms that move, `free` those of the parameters of the
     microscope that do. The others are held.
@@ -65,7 +67,7 @@ def jacobian(
     small = Grid((size, size), grid.sampling, grid.energy, grid.factors[:, :0, :0])
     response = Response(
         transfer(small.ky, small.kx, grid.energy, optics).to(torch.complex64),
-        _resized(recording(grid, optics) * band, size).float(),
+        _half(_resized(_whole(recording(grid, optics) * band, grid.shape[1]), size)).float(),
         torch.stack([_resized(factor, size) for factor in grid.factors]),
     )
     corners = _corners(positions[moved], grid, size)
@@ -75,16 +77,21 @@ def jacobian(
     ]
     patches = torch.cat(parts) if parts else torch.zeros(0, 2, size, size)
     columns = [
-        _microscope_derivative(grid, exit_wave, optics, int(number), inside, band)
-        for number in free
+        banded(inside * torch.fft.irfft2(change, s=grid.shape), band)
+        for change in _by_microscope(grid, exit_wave, wave, optics, free)
     ]
     microscope = torch.stack(columns) if columns else torch.zeros(0, *grid.shape)
     return Jacobian(patches, corners, microscope.double())
 
 
+def banded(image: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
+    """Images (…, ny, nx), their spectra multiplied by `band` (ny, nx // 2 + 1)."""
+    return torch.fft.irfft2(torch.fft.rfft2(image) * band, s=image.shape[-2:])
+
+
 @dataclass(frozen=True)
 class Response:
-    """Of a patch: the lens (p, p), what records and filters (p, p), the factors (classes, p, p)."""
+    """In a patch: lens (p, p), recording and filter (p, p // 2 + 1), factors (classes, p, p)."""
 
     lens: torch.Tensor
     recording: torch.Tensor
@@ -102,6 +109,16 @@ def _resized(spectrum: torch.Tensor, size: int) -> torch.Tensor:
     points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)[None]
     sampled = torch.nn.functional.grid_sample(shifted, points, mode="bicubic", align_corners=True)
     return torch.fft.ifftshift(sampled[0, 0])
+
+
+def _half(spectrum: torch.Tensor) -> torch.Tensor:
+    return spectrum[:, : spectrum.shape[1] // 2 + 1]
+
+
+def _whole(half: torch.Tensor, nx: int) -> torch.Tensor:
+    """All frequencies (ny, nx) of a function of |k| of which half (ny, nx // 2 + 1) is known."""
+    columns = torch.arange(nx)
+    return half[:, torch.minimum(columns, nx - columns)]
 
 
 def _corners(positions: torch.Tensor, grid: Grid, size: int) -> torch.Tensor:
@@ -122,18 +139,18 @@ def _atom_patches(
     size = small.shape[0]
     rows, columns = _pixels(corners, size, exit_wave.shape)
     place = positions - corners.flip(1) * small.sampling
-    turn = -2j * math.pi
-    shift = torch.exp(turn * place[:, 1, None] * small.ky)[:, :, None]
-    shift = shift * torch.exp(turn * place[:, 0, None] * small.kx)[:, None, :]
+    turn = -2 * math.pi
+    shift = turned(turn * place[:, 1, None] * small.ky)[:, :, None]
+    shift = shift * turned(turn * place[:, 0, None] * small.kx)[:, None, :]
     phase = (shift * response.factors[classes]).to(torch.complex64) / small.sampling**2
-    slopes = torch.stack(
-        torch.broadcast_tensors(turn * small.kx[None, :], turn * small.ky[:, None])
-    ).to(torch.complex64)
-    change = torch.fft.ifft2(phase[:, None] * slopes).real
+    # Along x and y at once: as real and imaginary part, of which each is the image of a half.
+    slopes = 1j * turn * (small.kx[None, :] + 1j * small.ky[:, None])
+    both = torch.fft.ifft2(phase * slopes.to(torch.complex64))
+    change = torch.stack([both.real, both.imag], dim=1)
     change = 1j * exit_wave[rows, columns].to(torch.complex64)[:, None] * change
     change = torch.fft.ifft2(torch.fft.fft2(change) * response.lens)
     change = 2 * (wave[rows, columns].to(torch.complex64).conj()[:, None] * change).real
-    return torch.fft.ifft2(torch.fft.fft2(change) * response.recording).real
+    return banded(change, response.recording)
 
 
 def _pixels(
@@ -146,21 +163,32 @@ def _pixels(
     return rows[:, :, None], columns[:, None, :]
 
 
-def _microscope_derivative(
+def _by_microscope(
     grid: Grid,
     exit_wave: torch.Tensor,
+    wave: torch.Tensor,
     optics: torch.Tensor,
-    number: int,
-    inside: torch.Tensor,
-    band: torch.Tensor,
-) -> torch.Tensor:
-    """Derivative (ny, nx) of the filtered image by one parameter: a central difference."""
-    step = torch.zeros_like(optics)
-    step[number] = 1e-4
-    ahead = contrast_spectrum(grid, exit_wave, optics + step)
-    behind = contrast_spectrum(grid, exit_wave, optics - step)
-    change = inside * torch.fft.ifft2(ahead - behind).real / 2e-4
-    return torch.fft.ifft2(torch.fft.fft2(change) * band).real
+    free: torch.Tensor,
+) -> Iterator[torch.Tensor]:
+    """Derivatives (ny, nx // 2 + 1) of the image's spectrum by parameters of the microscope.
+
+    Those of the lens and of the recording are central differences.
+    """
+    through = torch.fft.fft2(exit_wave)
+    recorded = torch.fft.rfft2(wave.real**2 + wave.imag**2 - 1)
+    records = recording(grid, optics)
+    for number in free.tolist():
+        step = torch.zeros_like(optics)
+        step[number] = 1e-4
+        if number < len(LENS):
+            ahead, behind = (
+                transfer(grid.ky, grid.kx, grid.energy, optics + way * step) for way in (1, -1)
+            )
+            change = torch.fft.ifft2(through * (ahead - behind)) / 2e-4
+            yield torch.fft.rfft2(2 * (wave.conj() * change).real) * records
+        else:
+            change = (recording(grid, optics + step) - recording(grid, optics - step)) / 2e-4
+            yield recorded * change
 
 
 def information(found: Jacobian, weights: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,12 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from latticework.analysis.atoms.sheets.evidence import (
+    FIRST_STRAYING,
+    determined,
+    followed,
+    straying,
+)
 from latticework.analysis.atoms.sheets.fields import Field, Picture, Spectrum, densest, field
 from latticework.analysis.atoms.sheets.fit import (
     Problem,
@@ -33,18 +39,22 @@ from latticework.inference.resampling import resample
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a part of the image says: microscopes, the likeliest first, the noise, and doubts."""
+    """What a part of the image says: microscopes, the likeliest first, how far atoms stray, doubts.
+
+    `straying` is the SD per axis, Å, about where the network saw them; 0 where the image tells
+    their places well without.
+    """
 
     microscopes: list[torch.Tensor]
-    spectrum: Spectrum
+    straying: float
     warnings: list[str]
 
 
-FIRST_SIDE, SEARCHED_SIDE = 15.0, 26.0  # Å, without the margin
-FIRST_STEPS, LAST_STEPS = 5, 5
+SEARCHED_SIDE = 26.0  # Å, without the margin
+FIRST_STEPS, LAST_STEPS = 10, 12
 INNER = 3.0  # Å from what does not count, where atoms beyond the field leave nothing
 STARTS, KEPT_STARTS = 8, 3
-MOST_POSSIBLE = 3  # microscopes with which a whole tile is fitted
+MOST_POSSIBLE = 2  # microscopes with which a whole tile is fitted
 UNDECIDED = 3.0
 DIFFERENT = 0.06  # Å, RMS between the positions of two starts that disagree
 DRAWS = 8  # of noise, by which is found what a fit takes up of it
@@ -54,9 +64,13 @@ NOTHING = 1.35  # 1/Å, beyond which nothing is imaged at 20 Å of focal spread
 
 @dataclass(frozen=True)
 class Fitted:
-    """A field and its solution, and how much of it counted in full, 0 to 1."""
+    """A field, a problem and its solution, and how much of the field counted in full, 0 to 1.
+
+    In the `problem` atoms stray; that of the field is the same without.
+    """
 
     field: Field
+    problem: Problem
     solution: Solution
     explained: float = 1.0
 
@@ -75,32 +89,36 @@ def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:
 def first_fit(
     picture: Picture, trust: np.ndarray, spectrum: Spectrum, card: Mapping[str, Any]
 ) -> Beginning:
-    """The microscope and the noise on the densest part of the image, from several starts."""
-    part = densest(picture, FIRST_SIDE)
+    """The microscope on the densest part of the image, from several starts."""
     limits = {name: _limits(card["imaging"][name]) for name in STEPS}
-    tile = field(picture, trust, spectrum, *part)
-    tried = []
-    wide = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
-    for optics in starts(wide, limits, STARTS):
-        start = state_at(tile.problem, tile.problem.origin, optics)
-        tried.append(fit(tile.problem, start, steps=FIRST_STEPS))
-    tried = sorted(tried, key=lambda solution: solution.state.objective)[:KEPT_STARTS]
-    # What these leave is not noise alone yet, hence the spectrum of the usual camera is kept.
-    ends = [fit(tile.problem, one.state, steps=LAST_STEPS) for one in tried]
-    ends = sorted(ends, key=lambda solution: solution.state.objective)
-    best = ends[0].state.objective
-    possible = [end for end in ends if end.state.objective - best < undecided(tile)]
-    spectrum = new_spectrum(tile, ends[0], spectrum)
-    optics = [end.state.optics for end in possible[:MOST_POSSIBLE]]
-    return Beginning(optics, spectrum, ambiguity(tile, possible))
+    problem = coarse_problem(picture, trust, spectrum, densest(picture, SEARCHED_SIDE))
+    microscopes = starts(problem, limits, STARTS)
+    strays = straying(problem, FIRST_STRAYING)
+    if determined(strays, microscopes[0]):
+        strays = problem
+    tried = [
+        fit(strays, state_at(strays, problem.origin, optics), steps=FIRST_STEPS)
+        for optics in microscopes
+    ]
+    tried = sorted(tried, key=lambda end: end.state.objective)[:KEPT_STARTS]
+    ends = [followed(strays, end, LAST_STEPS) for end in tried]
+    ends = sorted(ends, key=lambda end: end[1].state.objective)
+    best = ends[0][1].state.objective
+    possible = [end for end in ends if end[1].state.objective - best < undecided(strays)]
+    return Beginning(
+        [end.state.optics for _, end in possible[:MOST_POSSIBLE]],
+        ends[0][0].straying,
+        ambiguity(strays, [end for _, end in possible]),
+    )
 
 
-def undecided(tile: Field) -> float:
-    """Log likelihoods that differ by less do not tell two microscopes apart.
+def undecided(problem: Problem) -> float:
+    """Log likelihoods, or evidences, that differ by less do not tell two microscopes apart.
 
-    One in twenty, beyond what chance makes: how well positions happen to follow the noise.
+    One in twenty, beyond what chance makes: how well positions that may be anywhere happen to
+    follow the noise.
     """
-    return UNDECIDED + math.sqrt(len(tile.problem.moved))
+    return UNDECIDED if problem.straying else UNDECIDED + math.sqrt(len(problem.moved))
 
 
 def coarse_problem(
@@ -161,13 +179,13 @@ def taken_up(problem: Problem, solution: Solution, counted: torch.Tensor) -> np.
     return (1 - sums[0] / sums[1])[ring].reshape(shape)
 
 
-def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
+def ambiguity(problem: Problem, ends: Sequence[Solution]) -> list[str]:
     """A warning where another possible end disagrees with the best about the positions."""
     best, *others = ends
-    core = torch.from_numpy(tile.core)
+    seen = problem.moved[problem.seen]
     for other in others:
         less = other.state.objective - best.state.objective
-        apart = (other.state.positions - best.state.positions)[core]
+        apart = (other.state.positions - best.state.positions)[seen]
         rms = float((apart**2).mean().sqrt())
         if rms > DIFFERENT:
             values = in_physical_units(torch.stack([best.state.optics, other.state.optics]))
@@ -175,8 +193,8 @@ def ambiguity(tile: Field, ends: Sequence[Solution]) -> list[str]:
                 f"defocus {row[0]:.0f} Å with Cs {row[1] / 1e4:.1f} µm" for row in values.tolist()
             )
             return [
-                f"the microscope is not certain on the first {FIRST_SIDE:.0f} Å: {said} are nearly "
-                f"as likely (log likelihoods {less:.0f} apart, chance makes {undecided(tile):.0f}),"
-                f" and the positions differ by {rms:.2f} Å (RMS) between them"
+                f"the microscope is not certain: on a part of the image {said} are nearly as "
+                f"likely ({less:.0f} apart in log likelihood, {undecided(problem):.0f} tell "
+                f"nothing), and the positions differ by {rms:.2f} Å (RMS) between them"
             ]
     return []

@@ -90,18 +90,23 @@ def transfer(
     threefold = (threefold + value["threefold_y"] * (3 * x**2 * y - y**3)) / 3
     chi = (2 * math.pi / lam) * (radial + twofold + coma + threefold)
     envelope = torch.exp(-((math.pi * value["focal_spread"] / (2 * lam) * theta2) ** 2))
-    return torch.polar(envelope, -chi)
+    return envelope * turned(-chi)
+
+
+def turned(angle: torch.Tensor) -> torch.Tensor:
+    """exp(iα), several times faster than by torch's complex exponential."""
+    return torch.complex(angle.cos(), angle.sin())
 
 
 def sheet_phase(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """φ (ny, nx), rad, of atoms (n, 2) in Å of classes (n,) from 0 on."""
-    turn = -2j * math.pi
+    turn = -2 * math.pi
     half = grid.shape[1] // 2 + 1  # φ is real: the other half of its spectrum says the same
     spectrum = torch.zeros((), dtype=torch.complex128)
     for number, factor in enumerate(grid.factors):
         chosen = positions[classes == number]
-        rows = torch.exp(turn * grid.ky[:, None] * chosen[None, :, 1])
-        columns = torch.exp(turn * chosen[:, :1] * grid.kx[None, :half])
+        rows = turned(turn * grid.ky[:, None] * chosen[None, :, 1])
+        columns = turned(turn * chosen[:, :1] * grid.kx[None, :half])
         spectrum = spectrum + (rows @ columns) * factor[:, :half]
     return torch.fft.irfft2(spectrum, s=grid.shape) / grid.sampling**2
 
@@ -113,22 +118,25 @@ def image_wave(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> tor
 
 
 def recording(grid: Grid, optics: torch.Tensor) -> torch.Tensor:
-    """What becomes of the intensity's frequencies (ny, nx): its contrast, blurred."""
+    """What becomes of the intensity's frequencies (ny, nx // 2 + 1): its contrast, blurred."""
     blur, contrast = optics[-2] * UNITS["blur"], optics[-1] * UNITS["contrast"]
-    square = grid.ky[:, None] ** 2 + grid.kx[None] ** 2
+    square = grid.ky[:, None] ** 2 + grid.kx[None, : grid.shape[1] // 2 + 1] ** 2
     return contrast * torch.exp(-2 * math.pi**2 * blur * square)
 
 
 def contrast_spectrum(grid: Grid, exit_wave: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
-    """Spectrum (ny, nx) of a wave's image in a microscope (parameters,), less that of vacuum."""
+    """Spectrum of a wave's image in a microscope (parameters,), less that of vacuum.
+
+    (ny, nx // 2 + 1): the image is real.
+    """
     wave = image_wave(grid, exit_wave, optics)
-    return torch.fft.fft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
+    return torch.fft.rfft2(wave.real**2 + wave.imag**2 - 1) * recording(grid, optics)
 
 
 def sheet_wave(grid: Grid, positions: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """Exit wave exp(iφ) (ny, nx) of atoms (n, 2) in Å of classes (n,) from 0 on."""
     phase = sheet_phase(grid, positions, classes)
-    return torch.polar(torch.ones_like(phase), phase)
+    return turned(phase)
 
 
 def in_units(values: Sequence[float]) -> torch.Tensor:

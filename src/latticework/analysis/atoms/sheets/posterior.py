@@ -9,9 +9,10 @@ fail where the prior's form does: of a wave most atoms say that nothing bends.
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.spatial import cKDTree
 
 STRAYING = np.geomspace(0.004, 0.25, 8)  # Å
@@ -57,7 +58,7 @@ def posterior(
     longest, coordination
         Longest bond, Å, and bonds of an atom inside the crystal.
     """
-    covariance = np.linalg.inv(precision)
+    covariance = _inverse(precision)
     bonds = from_neighbours(positions, longest, coordination)
     if len(bonds):
         strays = bonds @ positions
@@ -77,11 +78,21 @@ def shrunken(
     """Positions (n, 2) of the posterior, and their covariance (2n, 2n), under given widths, Å."""
     one = np.eye(len(positions))
     # The lattice is integrated out: what is left holds an atom against its smooth surroundings.
-    smooth = np.linalg.inv(one + (straying / bending) ** 2 * bonds.T @ bonds)
-    held = (one - smooth) / straying**2
-    factor = cho_factor(precision + np.kron(held, np.eye(2)), lower=True)
-    inverse = cho_solve(factor, np.eye(len(precision)))
+    smooth = _inverse(one + (straying / bending) ** 2 * bonds.T @ bonds)
+    total = precision.copy()
+    for axis in (0, 1):
+        total[axis::2, axis::2] += (one - smooth) / straying**2
+    inverse = _inverse(total)
     return (inverse @ (precision @ positions.ravel())).reshape(-1, 2), inverse
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Of a positive definite matrix: several times faster than by solving for the unit matrix."""
+    factor, failed = dpotrf(matrix, lower=True)
+    lower, uninvertible = dpotri(factor, lower=True)
+    if failed or uninvertible:
+        raise np.linalg.LinAlgError("the information is not positive definite")
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def prior_widths(
@@ -96,10 +107,19 @@ def prior_widths(
     """
     variance = np.diag(covariance)
 
-    def error(widths: tuple[float, float]) -> float:
-        shrunk, inverse = shrunken(positions, precision, bonds, *widths)
+    @cache
+    def error(widths: tuple[int, int]) -> float:
+        shrunk, inverse = shrunken(
+            positions, precision, bonds, STRAYING[widths[0]], BENDING[widths[1]]
+        )
         change = (positions - shrunk).ravel() ** 2
         return float(((change + 2 * np.diag(inverse)) / variance).sum())
 
-    straying, bending = min(itertools.product(STRAYING, BENDING), key=error)
-    return float(straying), float(bending)
+    # From one width to the next as long as the error falls: a quarter of what the grid costs.
+    best = min(((2, 1), (5, 1), (4, 2)), key=error)
+    while True:
+        around = itertools.product(*(range(max(n - 1, 0), n + 2) for n in best))
+        within = [w for w in around if w[0] < len(STRAYING) and w[1] < len(BENDING)]
+        if (better := min(within, key=error)) == best:
+            return float(STRAYING[best[0]]), float(BENDING[best[1]])
+        best = better

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from latticework.analysis.atoms.refined import Refined
 from latticework.analysis.atoms.sheets.beyond import continued
+from latticework.analysis.atoms.sheets.evidence import followed, released, straying
 from latticework.analysis.atoms.sheets.fields import (
     Field,
     Picture,
@@ -25,11 +26,11 @@ from latticework.analysis.atoms.sheets.fields import (
     field,
     known_of_microscope,
     tiles,
+    with_contrast,
 )
 from latticework.analysis.atoms.sheets.fit import (
     filtered_residual,
     fit,
-    settled,
     state_at,
 )
 from latticework.analysis.atoms.sheets.microscope import (
@@ -47,8 +48,9 @@ from latticework.materials import Material
 PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
-STEPS = 10  # of the fit of a tile with its microscope
-POLISHING = 6  # more of them, once the noise is known
+STEPS = 20  # of the fit of a tile with its microscope
+POLISHING = 12  # more of them, once the noise is known
+RELEASING = 8  # of positions that may be anywhere, in the microscope that was found
 MISFIT = 1.5  # local χ² above which the model does not explain the image
 MISFIT_WINDOW = 3.0  # Å
 # How much the microscope may differ from tile to tile: SD, Å, Å² and 1, in MICROSCOPE's order.
@@ -83,7 +85,8 @@ def refine(
     trust = coverage(picture)
     spectrum = first_spectrum(picture, trust)
     first = first_fit(picture, trust, spectrum, card)
-    spectrum, microscopes = first.spectrum, first.microscopes
+    microscopes = first.microscopes
+    picture = replace(picture, precision=with_contrast(picture.precision, microscopes[0]))
     parts = list(tiles(picture.image.shape, picture.sampling))
     around = picture
     if len(parts) > 1:
@@ -95,14 +98,15 @@ def refine(
         tile = field(around, trust, spectrum, *part)
         if not (tile.core.any() and tile.problem.weights.any()):
             continue
-        one = likeliest(tile, [fitted_tile(tile, optics) for optics in microscopes])
+        one = likeliest([fitted_tile(tile, optics, first.straying) for optics in microscopes])
         if not fitted:
             # Where the first part could not decide, a whole tile does.
             microscopes = [one.solution.state.optics]
             around = around if len(parts) == 1 else replace(around, usual=microscopes[0])
             spectrum = new_spectrum(one.field, one.solution, spectrum)
             one = polished(field(around, trust, spectrum, *part), one)
-        fitted.append(one)
+        end = released(one.field.problem, one.problem, one.solution.state, RELEASING)
+        fitted.append(replace(one, solution=end))
     found = assembled(atoms, picture, fitted, material, spectrum, first.warnings)
     return at_pixel(found, image.shape, sampling, picture.sampling)
 
@@ -140,40 +144,43 @@ def picture_of(
     )
 
 
-def likeliest(tile: Field, answers: Sequence[Fitted]) -> Fitted:
+def likeliest(answers: Sequence[Fitted]) -> Fitted:
     """Of several answers for a tile the one that fits all of it best."""
 
-    def objective(one: Fitted) -> float:
-        end = one.solution.state
-        return state_at(tile.problem, end.positions, end.optics).objective
+    def surprise(one: Fitted) -> float:
+        end, trusted = one.solution.state, answers[0].field.problem.weights
+        return state_at(replace(one.problem, weights=trusted), end.positions, end.optics).objective
 
-    return answers[0] if len(answers) == 1 else min(answers, key=objective)
+    return min(answers, key=surprise)
 
 
-def fitted_tile(tile: Field, optics: torch.Tensor) -> Fitted:
+def fitted_tile(tile: Field, optics: torch.Tensor, amount: float) -> Fitted:
     """A tile and its solution, from a microscope that is nearly the right one.
 
-    Pixels count less where the model leaves much more than the noise: contamination, mostly.
+    Atoms stray by about such an `amount`, Å. Pixels count less where the model leaves much more
+    than the noise: contamination, mostly.
     """
-    held = replace(tile.problem, free=tile.problem.free[:0])
+    strays = straying(tile.problem, amount)
+    held = replace(strays, free=tile.problem.free[:0])
     solution = fit(held, state_at(held, held.origin, optics), steps=3)
     residual = filtered_residual(held, solution.state.positions, solution.state.optics).numpy()
     trusted = explained(residual, held.weights.numpy(), held.grid.sampling)
     counted = tile.problem.weights.numpy() > 0
-    problem = replace(tile.problem, weights=tile.problem.weights * torch.from_numpy(trusted))
-    tile = replace(tile, problem=problem)
+    weights = tile.problem.weights * torch.from_numpy(trusted)
+    tile = replace(tile, problem=replace(tile.problem, weights=weights))
     share = float((trusted[counted] == 1).mean())
-    start = state_at(problem, solution.state.positions, solution.state.optics)
-    return Fitted(tile, settled(problem, fit(problem, start, steps=STEPS)), share)
+    strays = replace(strays, weights=weights)
+    start = state_at(strays, solution.state.positions, solution.state.optics)
+    return Fitted(tile, strays, fit(strays, start, steps=STEPS), share)
 
 
 def polished(tile: Field, before: Fitted) -> Fitted:
     """A tile fitted on from a solution, with what has been learned of the noise since."""
     trusted = before.field.problem.weights / before.field.problem.weights.max()
     problem = replace(tile.problem, weights=tile.problem.weights * trusted)
-    end = before.solution.state
-    solution = fit(problem, state_at(problem, end.positions, end.optics), steps=POLISHING)
-    return Fitted(replace(tile, problem=problem), settled(problem, solution), before.explained)
+    strays = straying(problem, before.problem.straying)
+    strays, solution = followed(strays, before.solution, POLISHING)
+    return Fitted(replace(tile, problem=problem), strays, solution, before.explained)
 
 
 def explained(residual: np.ndarray, weights: np.ndarray, sampling: float) -> np.ndarray:

@@ -77,9 +77,9 @@ class Comparison:
         exit_wave = sheet_wave(grid, problem.origin, problem.classes)
         window = (problem.weights > 0).float()
         noise = 1 / float(problem.weights.max())
-        passed = problem.band[:, : grid.shape[1] // 2 + 1] > PASSED
+        passed = problem.band > PASSED
         unit = math.sqrt(noise * float(window.sum()))
-        inside = int((problem.doubt == problem.doubt.max()).sum())
+        inside = int(problem.seen.sum())
         density = inside / (float(window.sum()) * grid.sampling**2)
         k = frequencies(grid.shape, grid.sampling)
         amplitude = 2 * math.pi * k * 2 * grid.factors.mean(dim=0)

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from latticework.analysis.atoms.refined import Refined
-from latticework.analysis.atoms.sheets.fields import LOOSE, Picture, Spectrum
-from latticework.analysis.atoms.sheets.fit import model_image
+from latticework.analysis.atoms.sheets.fields import Picture, Spectrum
+from latticework.analysis.atoms.sheets.fit import inverse, model_image
 from latticework.analysis.atoms.sheets.microscope import Fitted
 from latticework.analysis.atoms.sheets.model import MICROSCOPE, in_physical_units
 from latticework.analysis.atoms.sheets.posterior import posterior
@@ -82,11 +82,11 @@ def tile_table(one: Fitted, material: Material) -> tuple[np.ndarray, tuple[float
     """Rows (core atoms, 7) of PLACES and NEW, and the widths of the prior."""
     tile, problem, solution = one.field, one.field.problem, one.solution
     # Atoms around the field are held by their prior: their errors are averaged over, no more.
-    seen = problem.doubt == LOOSE
+    seen = problem.seen
     moved = problem.moved[seen].numpy()
     both = torch.nonzero(seen.repeat_interleave(2))[:, 0]
-    covariance = torch.linalg.inv(solution.information)[both[:, None], both]
-    precision = torch.linalg.inv(covariance).numpy()
+    covariance = inverse(solution.information)[both[:, None], both]
+    precision = inverse(covariance).numpy()
     places = solution.state.positions.numpy()[moved]
     sigma = covariance.diagonal().sqrt().numpy().reshape(-1, 2)
     if material.bonds is None:
@@ -117,7 +117,7 @@ def microscope(fitted: Sequence[Fitted]) -> dict[str, tuple[float, float]]:
     for one in fitted:
         free, total = one.field.problem.free, one.solution.information
         variance = torch.full((len(MICROSCOPE),), torch.inf, dtype=torch.float64)
-        variance[free] = torch.linalg.inv(total).diagonal()[len(total) - len(free) :]
+        variance[free] = inverse(total).diagonal()[len(total) - len(free) :]
         values.append(one.solution.state.optics)
         weights.append(1 / variance)
     if not fitted:
