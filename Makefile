@@ -39,8 +39,8 @@ demo: setup
 	@echo "Your own micrograph:     latticework predict FILE --study graphene -o atoms.csv"
 
 test: setup lint
-	# Whole runs in one process, all other tests in another.
-	$(RUN) python -m pytest --numprocesses 2 --dist loadgroup
+	# File by file: there is one cluster.
+	$(RUN) python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The versions of the conda environment that its rule uses.
 py4dstem: $(VENV)-py4dstem/.ready

@@ -5,14 +5,6 @@ import pytest
 from checkout import ROOT, Workflow
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs go to one process, as they share one finished run and a cluster."""
-    for item in items:
-        if item.path.parent.name in ("workflow", "slurm"):
-            item.add_marker(pytest.mark.xdist_group("runs"))
-
-
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The mirror folder of real pictures; tests that need it are skipped where there is none."""
