@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 from plotly.offline import get_plotlyjs
+from scipy.stats import median_abs_deviation
 
 from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.atoms.summary import Summary
@@ -249,7 +250,7 @@ def histogram(
     )
     if expected is not None:
         figure.add_vline(expected, line={"color": ACCENT, "width": 2})
-    spread = 1.4826 * np.median(np.abs(values - np.median(values)))
+    spread = median_abs_deviation(values, scale="normal")
     figure.update_layout(
         title={"text": f"{title}: {np.median(values):.3f} ± {spread:.3f} {unit}", "font_size": 14},
         height=280,

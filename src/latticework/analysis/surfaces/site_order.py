@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from scipy.stats import median_abs_deviation
 
 from latticework.analysis.surfaces.lock_in import correlation_length
 from latticework.analysis.surfaces.markov_field import marginals
@@ -111,7 +112,7 @@ def site_values(image: np.ndarray, positions: np.ndarray, spacing: float) -> np.
 def without_slow(values: np.ndarray, positions: np.ndarray, spacing: float) -> np.ndarray:
     """Values (n,) less their mean over a neighbourhood, over their robust spread, clipped."""
     rest = values - neighbourhood(values, positions, SLOW * spacing)
-    spread = 1.4826 * np.median(np.abs(rest - np.median(rest)))
+    spread = median_abs_deviation(rest, scale="normal")
     return np.clip((rest - np.median(rest)) / max(spread, 1e-12), -CLIP, CLIP)
 
 
