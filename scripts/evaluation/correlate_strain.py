@@ -8,7 +8,15 @@ from tqdm import tqdm
 
 from latticework import names, shards
 from latticework.evaluation.peak_tuning import draw_trials
-from latticework.evaluation.scans import SPACE, correlated, exposed, read_scan, strain_table, tuned
+from latticework.evaluation.scans import (
+    SPACE,
+    Measured,
+    correlated,
+    exposed,
+    read_scan,
+    strain_table,
+    tuned,
+)
 from latticework.logs import tee
 from latticework.seeds import stream
 
@@ -39,13 +47,16 @@ def main(
             drawn,
             lambda trials: tqdm(trials, desc=f"{method} tuning", unit="trial"),
         )
-        answers = {method: best, f"{method}, complete": complete}
-        for label, chosen in answers.items():
+        found: dict[str, list[Measured]] = {}
+        for label, chosen in ((method, best), (f"{method}, complete", complete)):
             print(f"{label}, dose {dose:g}: {dict(chosen)}")
-            for name in references:
-                found = correlated(seen[name], read[name], detect, chosen)
+            if not found or chosen is not best:
+                found = {
+                    name: correlated(seen[name], read[name], detect, chosen) for name in references
+                }
+            for name, lattices in found.items():
                 labels = {"scan": name, "dose": dose, "method": label}
-                tables.append(strain_table(found, read[name], references[name], **labels))
+                tables.append(strain_table(lattices, read[name], references[name], **labels))
     shards.write_csv(output, pd.concat(tables))
 
 
