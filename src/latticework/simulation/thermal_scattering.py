@@ -6,9 +6,14 @@ cross-section as narrow as the vibration: the Einstein model with a local potent
 Jesson 1991). Lengths are in Å, reciprocal lengths in 1/Å without 2π.
 """
 
+import json
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
+
 import numpy as np
-from abtem.core.energy import energy2wavelength
-from abtem.parametrizations import LobatoParametrization
+
+from latticework.imaging.electrons import wavelength
 
 REST_ENERGY = 510998.95  # of an electron, eV
 ANGLES, RADII = 48, 400  # of the quadrature over a detector
@@ -21,11 +26,20 @@ def scattering_phase(element: str, energy: float, squares: np.ndarray) -> np.nda
 
     γλ f_e(k) with the form factor of Lobato & Van Dyck (2014).
     """
-    # By hand: abTEM's own function is compiled anew in every process, which takes seconds.
-    amplitudes, widths = np.array(LobatoParametrization().parameters[element])
+    amplitudes, widths = np.array(_form_factors()[element])
     wide = 1 + np.multiply.outer(squares, widths)
     factor = ((1 + wide) / wide**2) @ amplitudes
-    return (1 + energy / REST_ENERGY) * energy2wavelength(energy) * factor
+    return (1 + energy / REST_ENERGY) * wavelength(energy) * factor
+
+
+@cache
+def _form_factors() -> dict[str, list[list[float]]]:
+    """Amplitudes and widths of each element, from abTEM's table.
+
+    abTEM itself is not imported: it compiles functions in every process, which takes seconds.
+    """
+    table = distribution("abtem").locate_file("abtem/parametrizations/data/lobato.json")
+    return json.loads(Path(str(table)).read_text())
 
 
 def debye_waller(squares: np.ndarray, sigma: float) -> np.ndarray:
@@ -59,8 +73,7 @@ def kernel(
     detector
         Inner and outer angle, mrad.
     """
-    wavelength = energy2wavelength(energy)
-    inner, outer = (min(angle * 1e-3 / wavelength, FURTHEST) for angle in detector)
+    inner, outer = (min(angle * 1e-3 / wavelength(energy), FURTHEST) for angle in detector)
     edges = np.linspace(inner, outer, RADII + 1)
     radius = (edges[1:] + edges[:-1]) / 2
     angle = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
