@@ -21,7 +21,7 @@ rule atoms:
     params:
         name="atoms",
         code=code_of("analysis/atoms.py", "material", "refine"),
-        settings=leaves("inference", "epsilon", "threshold", "refine"),
+        settings=leaves("inference", "epsilon", "threshold", "planes", "refine"),
         material=material,
     message:
         "Locate the atoms of {wildcards.dataset}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from latticework import materials, shards
+from latticework.analysis.atoms.planes import on_planes
 from latticework.analysis.atoms.refining import RefinementError, in_words, refined_frame
 from latticework.analysis.atoms.table import empty_table, read_map
 from latticework.logs import tee
@@ -53,21 +54,24 @@ def main(
     *,
     epsilon: float,
     threshold: float,
+    planes: float,
     refine: bool,
     material: str,
 ) -> None:
     """Locate the atoms of every image; `atoms` are the candidates of at least `threshold`.
 
-    With `refine` their positions are those of a fit to the image that starts from the network's.
+    And of those, if `planes` is not 0, the ones that stand on planes of the crystal. With `refine`
+    their positions are those of a fit to the image that starts from the network's.
     """
     maps, map_attributes = shards.read(class_maps, "class_maps")
     arrays, attributes = shards.read(dataset, "dataset")
     card, looked_at = map_attributes["card"], materials.load(material)
     tables, rows = [empty_table(card)], []
+    kept = list(tables)
     for number, name in enumerate(attributes["names"]):
         sampling = arrays["sampling"][number]
         warnings = list(attributes["warnings"][number])
-        table, microscope = tables[0], ""
+        table, microscope, count = tables[0], "", 0
         if np.isfinite(sampling):
             image = arrays[f"image_{number:04d}"]
             unseen = arrays.get(f"unseen_{number:04d}")
@@ -87,15 +91,16 @@ def main(
                 table, microscope, doubts = fitted(image, table, sampling, card, threshold)
                 warnings += doubts
             tables.append(table)
+            kept.append(on_planes(table[table["probability"] >= threshold], looked_at, planes))
+            count = len(kept[-1])
         source = attributes["sampling_source"][number]
-        kept = int((table["probability"] >= threshold).sum())
         said = "; ".join(warnings)
-        rows.append((number, name, sampling, source, len(table), kept, microscope, said))
+        rows.append((number, name, sampling, source, len(table), count, microscope, said))
         for warning in warnings:
             print(f"WARNING {name}: {warning}")
     found = pd.concat(tables, ignore_index=True)
     shards.write_csv(candidates, found)
-    shards.write_csv(atoms, found[found["probability"] >= threshold])
+    shards.write_csv(atoms, pd.concat(kept, ignore_index=True))
     shards.write_csv(frames, pd.DataFrame(rows, columns=COLUMNS))
 
 

@@ -77,6 +77,7 @@ def located(folder, threshold=0.5):
         *outputs,
         epsilon=0.995,
         threshold=threshold,
+        planes=0,
         refine=False,
         material="graphene",
     )

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
+import yaml
+from checkout import ROOT
 from grown import grow_particle
 
 from latticework import materials
@@ -19,6 +21,7 @@ from latticework.cards import read_card
 from latticework.cli import published
 from latticework.cli.main import main
 from latticework.evaluation.matching import match
+from latticework.evaluation.real_images import against_outlines
 from latticework.hardware import DEVICE_VARIABLE
 from latticework.imaging.detector import detect
 from latticework.imaging.waves import (
@@ -241,6 +244,18 @@ def test_gold_beside_ceria(tmp_path, mirror, capsys):
     found = pd.read_csv(table)
     inside = found["x_px"].between(345, 570) & found["y_px"].between(127, 377)
     assert inside.sum() > 200
+    # Both particles to their rims, and little beside them.
+    arguments[arguments.index("1")] = "4"
+    assert main([*arguments, "--quiet", "--threshold", "0.1", "--planes", "0.7"]) == 0
+    places = pd.read_csv(table)[["x_angstrom", "y_angstrom"]].to_numpy()
+    entries = yaml.safe_load((ROOT / "config/datasets.yaml").read_text())
+    outlines = entries["gold_on_ceria_dtu"]["outlines"]
+    values = {
+        name: value for name, value, _ in against_outlines(places, outlines, (800, 800), 0.19)
+    }
+    assert values["edge kept of outline 1"] > 0.95
+    assert values["edge kept of outline 2"] > 0.95
+    assert values["density outside of the outlines"] < 1.5
 
 
 def bad_pictures(folder, picture):

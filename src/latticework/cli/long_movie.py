@@ -87,7 +87,8 @@ def draw(arguments: argparse.Namespace, found: "Prediction") -> None:
     if arguments.overlay:
         first = found.atoms[found.atoms["frame"] == 0]
         save_overlay(arguments.overlay, found.shown, first)
-        print(f"atoms on the first frame: {arguments.overlay}")
+        where = "the image" if len(found.frames) == 1 else "the first frame"
+        print(f"atoms on {where}: {arguments.overlay}")
     if arguments.mask:
         masked = save_mask(arguments.mask, found.frames[0], found.mask)
         print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")

@@ -124,6 +124,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--threshold", type=float, default=0.5, metavar="P", help="lowest probability (0.5)"
     )
     predict.add_argument(
+        "--planes",
+        type=float,
+        default=0,
+        metavar="C",
+        help="leave out what is not on planes of the crystal: how clearly, 0 to 1 (try 0.7)",
+    )
+    predict.add_argument(
         "--overlay", type=Path, metavar="PNG", help="also draw the atoms on the first frame"
     )
     predict.add_argument(
@@ -197,6 +204,8 @@ def check_reading(arguments: argparse.Namespace) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Raise InputError for options that cannot be used."""
     check_reading(arguments)
+    if not 0 <= arguments.planes <= 1:
+        raise InputError(f"--planes {arguments.planes}: expected 0 to 1")
     for option in ("posterior", "residual"):
         if getattr(arguments, option) and not arguments.refine:
             raise InputError(f"--{option}: needs --refine")
@@ -224,6 +233,7 @@ def run(arguments: argparse.Namespace) -> int:
     from latticework.analysis.atoms.long_movies import long_movie
     from latticework.analysis.predicting import read_images
     from latticework.cli.frame_warnings import summed_up
+    from latticework.cli.long_movie import draw
     from latticework.cli.long_movie import run as run_long
     from latticework.config.inference import Images
     from latticework.hardware import DEVICE_VARIABLE
@@ -233,7 +243,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.device is not None:
         os.environ[DEVICE_VARIABLE] = DEVICES[arguments.device]
     settings = Images(
-        tile=arguments.tile, symmetries=arguments.symmetries, threshold=arguments.threshold
+        tile=arguments.tile,
+        symmetries=arguments.symmetries,
+        threshold=arguments.threshold,
+        planes=arguments.planes,
     )
     movie = long_movie(arguments.images[0]) if len(arguments.images) == 1 else None
     if movie is not None and card["network"]["frames"] == 1:
@@ -262,23 +275,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{len(found.atoms)} atoms in {len(found.frames)} frame(s), {pixel}: {arguments.output}")
     if answers:
         tell_fit(answers, arguments)
-    if arguments.overlay:
-        from latticework.figures.overlay import save_overlay
-
-        first = found.atoms[found.atoms["frame"] == 0]
-        save_overlay(arguments.overlay, found.shown, first)
-        print(f"atoms on the image: {arguments.overlay}")
+    draw(arguments, found)
     if arguments.report:
         from latticework.analysis.atoms.summary import summary
         from latticework.figures.page import save_page
 
         save_page(arguments.report, found, summary(found), sources=arguments.images)
         print(f"a page to look at: {arguments.report}")
-    if arguments.mask:
-        from latticework.figures.overlay import save_mask
-
-        masked = save_mask(arguments.mask, found.frames[0], found.mask)
-        print(f"{masked:.1%} of the first frame is no specimen: {arguments.mask}")
     return 0
 
 
@@ -292,6 +295,7 @@ def check_unit(arguments: argparse.Namespace, card: Mapping[str, Any]) -> None:
         "--refine": arguments.refine,
         "--report": arguments.report,
         "--scale-region": arguments.scale_region,
+        "--planes": arguments.planes,
         "-o": not arguments.output.name.lower().endswith((".csv", ".h5", ".hdf5")),
     }
     for option, given in lengths.items():

@@ -54,6 +54,7 @@ def predict(
     axes: str | None = None,
     crop: Sequence[int] | None = None,
     threshold: float = 0.5,
+    planes: float = 0,
     symmetries: int = 1,
     tile: int = 1024,
     progress: bool = False,
@@ -77,6 +78,9 @@ def predict(
         the part to read.
     threshold
         Lowest probability of an atom.
+    planes
+        How clearly atoms have to stand on planes of the crystal, 0 to 1: 0.7 leaves out a support's
+        fringes.
     symmetries, tile
         Rotated and mirrored copies that are averaged; the largest side that is read at once, px.
 
@@ -94,7 +98,7 @@ def predict(
         if many
         else [images if isinstance(images, np.ndarray) else Path(images)],
         path,
-        Images(tile=tile, symmetries=symmetries, threshold=threshold),
+        Images(tile=tile, symmetries=symmetries, threshold=threshold, planes=planes),
         pixel_size=pixel_size,
         scale_region=scale_region,
         image=image,

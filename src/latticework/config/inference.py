@@ -25,6 +25,13 @@ class Images(Section):
         description="Pixels whose background exceeds this are empty (Madsen 2018, §2.5).",
     )
     threshold: float = Field(0.5, ge=0, description="Least probability of an atom, t of eq. 8.")
+    planes: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="How clearly, 0 to 1, an atom and its neighbours have to stand on planes of "
+        "the crystal's widest spacing; leaves out what is seen in a support. 0: all are kept.",
+    )
     refine: bool = Field(
         False,
         description="Fit the images, from the network's atoms, before bonds and strain are "

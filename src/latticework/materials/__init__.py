@@ -5,7 +5,7 @@ Each material is a file `materials/<name>.yaml`; whoever adds the file has added
 
 from functools import cache
 from itertools import combinations_with_replacement
-from math import cos, radians, sin
+from math import cos, hypot, radians, sin
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -64,6 +64,13 @@ class Reflections(Facts):
         if (self.spacing is None) == (not self.zone_axes):
             raise ValueError("give either spacing, of a regular polygon, or zone_axes")
         return self
+
+    @property
+    def widest(self) -> list[float]:
+        """Spacing of the widest planes of each zone axis, Å."""
+        if self.spacing is not None:
+            return [self.spacing]
+        return [1 / min(hypot(*place) for place in places) for places in self.zone_axes.values()]
 
 
 class Rule(Facts):

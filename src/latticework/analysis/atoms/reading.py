@@ -16,6 +16,7 @@ from latticework.analysis.atoms.cross_sections import by_cross_section
 from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.network_scale import checked_lattice
+from latticework.analysis.atoms.planes import on_planes
 from latticework.analysis.atoms.scale_choice import chosen_lattice
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
 from latticework.config.inference import Images
@@ -254,7 +255,8 @@ def predicted(
                 doubts = [*filter(None, [known.warning(scores[-1])]), *doubts]
             features.clear()
             warnings += [where + note for note in doubts]
-            tables.append(told[told["probability"] >= settings.threshold])
+            kept = told[told["probability"] >= settings.threshold]
+            tables.append(on_planes(kept, material, settings.planes))
     return Prediction(
         pd.concat(tables, ignore_index=True),
         read.images.reshape(-1, *shape),
