@@ -88,6 +88,7 @@ def row_of(known: pd.Series, found: Sites, sampling: float | None, folder: Path)
         "shows": known["shows"],
         "sites_found": 100 * found.support.completeness,
         "on_lattice": 100 * found.support.purity,
+        "weak": found.expected,
         "a_px": lengths[0],
         "b_px": lengths[1],
         "angle": angle,
