@@ -15,6 +15,8 @@ from latticework.analysis.surfaces.any_scale import Scale
 from latticework.analysis.surfaces.support import Support, translational_support
 from latticework.cli import published
 from latticework.config.inference import Images
+from latticework.evaluation.held_out import HeldOut
+from latticework.evaluation.sites import sites_at_any_scale
 from latticework.learning import weights
 
 VECTORS = np.array([[20.0, 0.5], [-9.5, 17.0]])
@@ -79,6 +81,18 @@ def test_weak_sites_that_the_lattice_asks_for_are_there_and_vacancies_are_not_fi
     assert none == 0
     assert expected > 0
     assert after - before > 2 * (false_after - false_before)
+
+
+def test_sites_are_scored_without_being_told_the_scale():
+    image, adatoms, in_angstrom = scan_of(11, 0.2)
+    network, card = weights.load(published.weights("generic"))
+    held_out = HeldOut(network, card, (), None, None, Images(tile=1024))
+    places, spacing = sites_at_any_scale(held_out, image.astype(np.float32))
+    assert spacing == pytest.approx(9.4, rel=0.1)
+    places = places[((places > 4) & (places < SIZE - 5)).all(axis=1)]
+    off = cKDTree(adatoms % BOX, boxsize=BOX).query(in_angstrom(places) % BOX)[0]
+    assert len(places) > 250
+    assert (off < 2.5).mean() > 0.95
 
 
 # Tools

@@ -139,7 +139,7 @@ def said(found: Sites, sampling: float | None) -> list[str]:
             "belong to it"
         )
     if found.expected:
-        lines.append(f"{found.expected} weak sites are kept, where three neighbours ask for one")
+        lines.append(f"weak sites kept, where three neighbours ask for one: {found.expected}")
     return lines
 
 
