@@ -162,3 +162,17 @@ def test_a_lattice_is_compared_with_the_crystal_with_and_without_a_pixel(tool, t
     without = constants.row_of(known, found, None, tmp_path)
     assert "a_off" not in without
     assert without["pixel_by_lattice"] == pytest.approx(0.2)
+
+
+def test_real_columns_measure_their_lattice_as_others_columns_do(tool, mirror):
+    constants = tool("compare_constants")
+    known = pd.read_csv(constants.KNOWN).set_index("picture", drop=False)
+    row = known.loc["stem/mose2_monolayer.tif"]
+    read, found = constants.found_in(mirror / row["picture"])
+    compared = constants.row_of(row, found, read.sampling, mirror)
+    assert compared["others"] > 200
+    assert abs(compared["others_a_off"]) < 0.5
+    assert abs(compared["others_b_off"]) < 0.5
+    assert compared["sites_found"] > 95
+    # Lines that its processing left in the spectrum pull that lattice away.
+    assert compared["spectrum_a_off"] < -2
