@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from benchmark_stem import ATOMAI, measure
 
-from latticework.analysis.atoms.fields import fields_of
+from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.surfaces.any_scale import images_of
-from latticework.analysis.surfaces.sites import SAME_SITE, find_sites
+from latticework.analysis.surfaces.sites import SAME_SITE, Sites, find_sites
 from latticework.analysis.surfaces.support import Support, translational_support
 from latticework.cli import published
 from latticework.config.inference import Images
@@ -90,13 +90,18 @@ def row_of(tool: str, share: float, support: Support) -> dict[str, str | float]:
     }
 
 
-def compare(path: Path, atomap: str | None, atomai: str | None) -> pd.DataFrame:
-    """Rows of the network, of atomap with each separation, of AtomAI; none without a lattice."""
+def found_in(path: Path) -> tuple[Fields, Sites]:
+    """A picture, and the sites that the network for every lattice finds in its first frame."""
     network, card = weights.load(published.weights(STUDY))
     read = fields_of([path], card)
-    image = read.images[0][0]
     unseen = None if read.mask is None else wide(read.mask[0].any(axis=0))
-    found = find_sites(network, card, image, Images(tile=1024), unseen=unseen)
+    return read, find_sites(network, card, read.images[0][0], Images(tile=1024), unseen=unseen)
+
+
+def compare(path: Path, atomap: str | None, atomai: str | None) -> pd.DataFrame:
+    """Rows of the network, of atomap with each separation, of AtomAI; none without a lattice."""
+    read, found = found_in(path)
+    image = read.images[0][0]
     if found.support is None or found.scale is None or found.reading.lattice is None:
         return pd.DataFrame()
     spacing, vectors = found.scale.spacing, found.reading.lattice.vectors

@@ -23,10 +23,11 @@ from latticework.config.inference import Images
 from latticework.config.sites import Evaluation
 from latticework.evaluation import Evaluated
 from latticework.evaluation.atoms import as_arrays, pooled
+from latticework.evaluation.held_out import HeldOut
 from latticework.evaluation.matching import scores
 from latticework.hardware import best_device
 from latticework.imaging.sites import Part, part_of
-from latticework.inference.class_maps import predict, symmetric_softmax, working_sampling
+from latticework.inference.class_maps import symmetric_softmax, working_sampling
 from latticework.learning import weights
 from latticework.learning.recipe import Recipe
 from latticework.learning.sources.sites import by_study
@@ -85,11 +86,10 @@ def evaluate_network(
     rows, shown = [], {}
     for other, paths in by_study(simulations).items():
         judged = judged_study(other, paths, card, settings.specific.get(other))
+        held_out = HeldOut(network, card, (), judged.part.bank, settings, how)
         seen = "yes" if other in card["sources"] else "no"
         for number in tqdm(range(settings.images), desc=other, unit="image"):
-            read = read_image(
-                judged, network, card, how, torch_seed(seed, f"judged {other}/image", number)
-            )
+            read = read_image(judged, held_out, torch_seed(seed, f"judged {other}/image", number))
             shown.setdefault(other, read)
             for kind, (places, measured) in read.found.items():
                 scored = scored_sites(places, read.truth, read.spacing, settings)
@@ -149,12 +149,10 @@ def source_of(path: Path) -> str:
     raise ValueError(f"{path}: no modality has shards of the format {kind}")
 
 
-def read_image(
-    judged: Judged, network: torch.nn.Module, card: Mapping[str, Any], how: Images, seed: int
-) -> Read:
+def read_image(judged: Judged, held_out: HeldOut, seed: int) -> Read:
     """An image at the pixel at which the study's own network works, and what both find in it."""
     generator = torch.Generator().manual_seed(seed)
-    part, imaging = judged.part, judged.card["imaging"]
+    part, imaging, how = judged.part, judged.card["imaging"], held_out.inference
     pixel = working_sampling(judged.card)
     number = int(torch.randint(len(part.spacings), (1,), generator=generator))
     ranges = dict(part.ranges)
@@ -172,7 +170,7 @@ def read_image(
     )
     spacing = float(part.spacings[number]) / pixel
     image = made.images[0, 0].numpy()
-    found = {str(card["study"]): sites_at_any_scale(network, card, image, how)}
+    found = {str(held_out.card["study"]): sites_at_any_scale(held_out, image)}
     if judged.network is not None:
         with torch.inference_mode():
             maps = symmetric_softmax(judged.network, made.images, how.symmetries)[0].numpy()
@@ -187,25 +185,14 @@ def places_in(maps: np.ndarray, how: Images) -> np.ndarray:
     return table[["x_px", "y_px"]].to_numpy()
 
 
-def sites_at_any_scale(
-    network: torch.nn.Module, card: Mapping[str, Any], image: np.ndarray, how: Images
-) -> tuple[np.ndarray, float]:
+def sites_at_any_scale(held_out: HeldOut, image: np.ndarray) -> tuple[np.ndarray, float]:
     """Sites (n, 2) in px of an image of unknown scale, and the spacing that was found, px."""
-    device = best_device()
-    tried = scales_of(network, card, image, device)
+    tried = scales_of(held_out.network, held_out.card, image, best_device())
     if not tried:
         return np.zeros((0, 2)), np.nan
-    maps, pixel = predict(
-        network,
-        card,
-        image[None],
-        1 / tried[0].spacing,
-        tile=how.tile,
-        overlap=how.overlap,
-        symmetries=how.symmetries,
-        device=device,
-    )
-    return places_in(maps, how) * pixel * tried[0].spacing, tried[0].spacing
+    spacing = tried[0].spacing
+    maps, pixel = held_out.read(image[None], 1 / spacing)
+    return places_in(maps, held_out.inference) * pixel * spacing, spacing
 
 
 def scored_sites(

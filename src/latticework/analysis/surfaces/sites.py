@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from latticework import materials
@@ -15,7 +16,7 @@ from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, empty_table, read_map
 from latticework.analysis.surfaces.any_scale import Scale, images_of, scales_of
-from latticework.analysis.surfaces.reading import Reading, in_words, read_lattice
+from latticework.analysis.surfaces.reading import CONFIDENT, Reading, in_words, read_lattice
 from latticework.analysis.surfaces.support import Support, translational_support
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
@@ -26,6 +27,8 @@ from latticework.inference.scale import choose_sampling
 from latticework.learning import weights
 
 SAME_SITE = 0.35  # of the spacing: how far a site may be from where others predict it
+# Of the threshold: what a site needs where three neighbours, a lattice vector away, ask for one.
+EXPECTED = 0.6
 SURE = 0.25  # score of a scale below which an image may show no sites at all
 WELL_KEPT = 0.9  # share of the lattice's sites, and of sites on the lattice, that need no warning
 
@@ -46,6 +49,8 @@ class Sites:
         The sites against that lattice; None where there is none.
     doubts
         What makes this doubtful.
+    expected
+        Number of the sites below the threshold, which are kept since the lattice asks for them.
     """
 
     table: pd.DataFrame
@@ -53,6 +58,7 @@ class Sites:
     reading: Reading
     support: Support | None
     doubts: list[str]
+    expected: int = 0
 
 
 def find_sites(
@@ -96,19 +102,24 @@ def find_sites(
         frame=frame,
         unseen=unseen,
     )
-    table = table[table["probability"] >= settings.threshold].reset_index(drop=True)
+    probability = table["probability"].to_numpy()
+    kept, lattice, support = probability >= settings.threshold, reading.lattice, None
+    sure = int(kept.sum())
+    if lattice is not None:
+        places, radius = table[["x_px", "y_px"]].to_numpy(), SAME_SITE * chosen.spacing
+        support = translational_support(places[kept], lattice.vectors, image.shape, radius)
+        if lattice.confidence >= CONFIDENT and len(support.missing):
+            asked = cKDTree(support.missing).query(places)[0] < radius
+            kept |= asked & (probability >= EXPECTED * settings.threshold)
+            support = translational_support(places[kept], lattice.vectors, image.shape, radius)
     if chosen.score < SURE:
         doubts = [f"no scale gives a clear answer (score {chosen.score:.2f} of 1)", *doubts]
-    support = None
-    if reading.lattice is not None:
-        places = table[["x_px", "y_px"]].to_numpy()
-        support = translational_support(
-            places, reading.lattice.vectors, image.shape, SAME_SITE * chosen.spacing
-        )
-        kept = {"of the lattice's sites were found": support.completeness}
-        kept["of the sites belong to the lattice"] = support.purity
-        doubts += [f"{share:.0%} {what}" for what, share in kept.items() if share < WELL_KEPT]
-    return Sites(table, chosen, reading, support, doubts)
+    if support is not None:
+        shares = {"of the lattice's sites were found": support.completeness}
+        shares["of the sites belong to the lattice"] = support.purity
+        doubts += [f"{share:.0%} {what}" for what, share in shares.items() if share < WELL_KEPT]
+    table = table[kept].reset_index(drop=True)
+    return Sites(table, chosen, reading, support, doubts, len(table) - sure)
 
 
 def said(found: Sites, sampling: float | None) -> list[str]:
@@ -121,12 +132,26 @@ def said(found: Sites, sampling: float | None) -> list[str]:
         lines.append(f"{apart} apart (score {found.scale.score:.2f})")
     lines += in_words(found.reading, sampling).splitlines()
     if found.support is not None:
+        lines.append(f"by the sites: {vectors_in_words(found.support.vectors, sampling)}")
         lines.append(
             f"{found.support.completeness:.1%} of the lattice's sites were found "
             f"({len(found.support.missing)} are missing), {found.support.purity:.1%} of the sites "
             "belong to it"
         )
+    if found.expected:
+        lines.append(f"weak sites kept, where three neighbours ask for one: {found.expected}")
     return lines
+
+
+def vectors_in_words(vectors: np.ndarray, sampling: float | None) -> str:
+    """Lengths of two vectors (2, 2) in px, in Å too by a known pixel, and their angle."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    said = [
+        f"{name} = {length:.2f} px" + ("" if sampling is None else f" = {length * sampling:.3f} Å")
+        for name, length in zip("ab", lengths, strict=True)
+    ]
+    angle = np.degrees(np.arccos(np.prod(vectors / lengths[:, None], axis=0).sum()))
+    return f"{', '.join(said)}, angle {angle:.1f}°"
 
 
 def read_sites(

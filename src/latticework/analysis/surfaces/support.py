@@ -27,10 +27,14 @@ class Support:
         bool (n,), whether at least two sites lie a lattice vector away.
     missing
         (m, 2) px, where sites should be by at least three others and are not.
+    vectors
+        (2, 2) px, the rows a and b of the lattice as the mean way from a site to the next one. The
+        spectrum's where no two sites are one of them apart.
     """
 
     supported: np.ndarray
     missing: np.ndarray
+    vectors: np.ndarray
 
     @property
     def completeness(self) -> float:
@@ -58,13 +62,13 @@ def translational_support(
     """
     sites = np.asarray(sites, dtype=float).reshape(-1, 2)
     if len(sites) < 3:
-        return Support(np.zeros(len(sites), bool), np.zeros((0, 2)))
+        return Support(np.zeros(len(sites), bool), np.zeros((0, 2)), vectors)
     a, b = vectors
     # Of a reduced cell, 90° to 120°: all six shortest translations, or the four of a square.
     steps = np.array([a, -a, b, -b, a + b, -a - b])
     tree = cKDTree(sites)
     predicted = (sites[:, None] + steps).reshape(-1, 2)
-    distance, _ = tree.query(predicted)
+    distance, partner = tree.query(predicted)
     near = distance < radius
     partners = np.zeros(len(sites), int)
     # A site that two others predict counts each of them once.
@@ -74,7 +78,10 @@ def translational_support(
     inside = ((predicted >= radius) & (predicted <= np.array([nx, ny]) - 1 - radius)).all(axis=1)
     believed = np.repeat(supported, len(steps))
     empty = predicted[inside & believed & ~near]
-    return Support(supported, _agreed(empty, radius))
+    ways = (sites[partner] - np.repeat(sites, len(steps), axis=0)).reshape(-1, len(steps), 2)
+    joined = near.reshape(-1, len(steps))
+    own = [ways[joined[:, k], k].mean(axis=0) if joined[:, k].any() else steps[k] for k in (0, 2)]
+    return Support(supported, _agreed(empty, radius), np.array(own))
 
 
 def _agreed(points: np.ndarray, radius: float) -> np.ndarray:
