@@ -1,7 +1,5 @@
 """Refined disks: drawn patterns whose lattice is known, with structure inside of their disks."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -168,34 +166,11 @@ def test_a_single_model_is_the_refinement_itself():
     assert not apart.any()
 
 
-def test_two_models_of_three_are_enough(monkeypatch):
-    probe = make_probe(disk(*CENTRE), CENTRE, RADIUS, POWER)
-    indices, pictures = brightest(LATTICE, 55, RADIUS + 3), patterns(2, LATTICE)
-    each = {d: refine(pictures, starts(2), indices, probe, degree=d) for d in (2, 3, 4)}
-    unsettled = {2: [False, True], 3: [False, False], 4: [True, False]}
-
-    def some(*_, degree):
-        known = ~torch.tensor(unsettled[degree])
-        return dataclasses.replace(each[degree], converged=known)
-
-    monkeypatch.setattr(disk_models.disks, "refine", some)
-    mean, apart = disk_models.refine(pictures, starts(2), indices, probe)
-    assert mean.converged.all()
-    for i, pair in ((0, (2, 3)), (1, (3, 4))):
-        expected = torch.stack([each[d].lattice[i] for d in pair]).mean(0)
-        torch.testing.assert_close(mean.lattice[i], expected)
-        known = apart[:, i].isfinite().all(-1).tolist()
-        assert known == [d in pair for d in (2, 3, 4)]
-    unsettled[3] = [True, False]
-    mean, _ = disk_models.refine(pictures, starts(2), indices, probe)
-    assert mean.converged.tolist() == [False, True]
-
-
 def test_the_scatter_of_models_is_the_variance_of_their_mean():
     rng = np.random.default_rng(4)
     common = disk_models.IN_COMMON**0.5 * rng.normal(size=(1, 4000, 6))
     errors = common + (1 - disk_models.IN_COMMON) ** 0.5 * rng.normal(size=(3, 4000, 6))
     apart = errors - errors.mean(axis=0)
     for averaged, answer in ((3, errors.mean(axis=0)), (1, errors[0])):
-        said = np.diag(disk_models.model_covariance(apart, np.array([averaged]))[0])
+        said = np.diag(disk_models.model_covariance(apart, averaged))
         np.testing.assert_allclose(said, answer.var(axis=0), rtol=0.1)

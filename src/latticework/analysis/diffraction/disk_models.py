@@ -28,40 +28,30 @@ def refine(
 ) -> tuple[disks.Refined, torch.Tensor]:
     """Lattices of patterns (n, ky, kx) by polynomials of all `degrees`, from a start (n, 3, 2).
 
-    The mean of the models that converge, which counts as converged where more than half of them
-    do, and how far every model's lattice is from it: (models, n, 6), px, NaN where it did not
-    converge. See `disks.refine`.
+    Their mean, which counts as converged where every model does, and how far every model's lattice
+    is from it: (models, n, 6), px. See `disks.refine`.
     """
     fits: list[disks.Refined] = []
     for degree in degrees:
         found = disks.refine(patterns, start, indices, probe, degree=degree)
         fits.append(found)
         start = torch.where(found.converged[:, None, None], found.lattice, start)
-    settled = torch.stack([fit.converged for fit in fits])
-
-    def average(name: str) -> torch.Tensor:
-        each = torch.stack([getattr(fit, name) for fit in fits])
-        known = settled.reshape(settled.shape + (1,) * (each.ndim - 2))
-        return each.where(known, torch.nan).nanmean(0)
-
-    lattice = average("lattice")
-    mean = disks.Refined(
-        lattice,
-        average("influence"),
-        fits[0].disks,
-        average("residual"),
-        2 * settled.sum(0) > len(fits),
+    lattices, influence, residual = (
+        torch.stack([getattr(fit, name) for fit in fits])
+        for name in ("lattice", "influence", "residual")
     )
-    apart = torch.stack([fit.lattice for fit in fits]) - lattice
-    return mean, apart.where(settled[..., None, None], torch.nan).flatten(2)
+    settled = torch.stack([fit.converged for fit in fits]).all(0)
+    mean = disks.Refined(
+        lattices.mean(0), influence.mean(0), fits[0].disks, residual.mean(0), settled
+    )
+    return mean, (lattices - mean.lattice).flatten(2)
 
 
-def model_covariance(apart: np.ndarray, averaged: np.ndarray) -> np.ndarray:
-    """Covariance (n, 6, 6) of what models leave to chance in means of `averaged` (n,) of them, px².
+def model_covariance(apart: np.ndarray, averaged: int) -> np.ndarray:
+    """Covariance (6, 6) of what models leave to chance in the mean of `averaged` of them, px².
 
-    `apart` are `refine`'s distances (models, m, 6), of positions where all models converged.
+    `apart` are `refine`'s distances (models, n, 6).
     """
     flat = apart.reshape(-1, apart.shape[-1])
     scatter = flat.T @ flat / max(1, (len(apart) - 1) * apart.shape[1])
-    share = (1 + (averaged - 1) * IN_COMMON) / (averaged * (1 - IN_COMMON))
-    return scatter * share[:, None, None]
+    return scatter * (1 + (averaged - 1) * IN_COMMON) / (averaged * (1 - IN_COMMON))

@@ -52,8 +52,7 @@ class Lattices:
 
     lattice (n, 3, 2) px, NaN where there is none; covariance (n, 6, 6), px²; reason (n,), an index
     of `REASONS`; peaks (n,) that decided; indexed (n,): share of the peaks' weight that belongs to
-    the lattice; residual (n,): what the model leaves, of the disks or, in px, of the peaks; models
-    (n,): how many models of the disks the lattice is the mean of.
+    the lattice; residual (n,): what the model leaves, of the disks or, in px, of the peaks.
     """
 
     lattice: np.ndarray
@@ -62,7 +61,6 @@ class Lattices:
     peaks: np.ndarray
     indexed: np.ndarray
     residual: np.ndarray
-    models: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,6 @@ def measure_lattices(
         np.zeros(count, np.int32),
         np.full(count, np.nan),
         np.full(count, np.nan),
-        np.ones(count, np.int32),
     )
     shared = _shared(base, mean, reader, options)
     apart: list[np.ndarray] = []
@@ -159,7 +156,7 @@ def measure_lattices(
             bar.update(len(read))
     if apart:
         together = np.concatenate(apart, axis=1)
-        found.covariance[:] += disk_models.model_covariance(together, found.models)
+        found.covariance[:] += disk_models.model_covariance(together, len(options.degrees))
     return found
 
 
@@ -216,12 +213,11 @@ def _measure(
     if shared.probe is not None and fits:
         chosen = np.array([number for number, _ in fits])
         start = torch.from_numpy(np.stack([fit.lattice for _, fit in fits]))
-        refined, settled, models = _refine(torch.from_numpy(read[chosen]), start, shared, apart)
+        refined, settled = _refine(torch.from_numpy(read[chosen]), start, shared, apart)
         reason[chosen[~settled]] = UNSETTLED
         at = numbers[chosen]
         found.lattice[at], found.covariance[at] = refined.lattice, refined.covariance
         found.peaks[at], found.residual[at] = refined.disks, refined.residual
-        found.models[at] = models
     found.reason[part] = reason
     found.lattice[numbers[reason != MEASURED]] = np.nan
     found.covariance[numbers[reason != MEASURED]] = np.nan
@@ -229,26 +225,20 @@ def _measure(
 
 def _refine(
     patterns: torch.Tensor, start: torch.Tensor, shared: _Shared, apart: list[np.ndarray] | None
-) -> tuple[disks.Refined, np.ndarray, np.ndarray]:
-    """Refined lattices of patterns (n, ky, kx) from a start (n, 3, 2).
-
-    Also which have settled (n,), and how many models each is the mean of (n,).
-    """
+) -> tuple[disks.Refined, np.ndarray]:
+    """Refined lattices of patterns (n, ky, kx) from a start (n, 3, 2), and which have settled."""
     indices, probe, degrees = shared.indices, shared.probe, shared.options.degrees
     if shared.overlap:
         # Of disks that overlap a network says less than the mean pattern does.
         start = torch.from_numpy(shared.base).expand_as(start)
     refined, away = disk_models.refine(patterns, start, indices, probe, degrees=degrees)
-    models = away.isfinite().all(-1).sum(0)
     moved = torch.linalg.norm(disks.design_matrix(indices) @ (refined.lattice - start), dim=-1)
     settled = refined.converged & (moved.amax(-1) < FARTHEST * probe.radius)
-    if apart is not None:
-        if len(degrees) == 1 and settled.any():
+    if apart is not None and settled.any():
+        if len(degrees) == 1:
             good = patterns[settled], refined.lattice[settled]
-            away = disk_models.refine(*good, indices, probe)[1]
-            settled_by_all = away.isfinite().all(-1).all(0)
+            others, away = disk_models.refine(*good, indices, probe)
+            apart.append(away[:, others.converged].numpy())
         else:
-            settled_by_all = settled & (models == len(degrees))
-        if settled_by_all.any():
-            apart.append(away[:, settled_by_all].numpy())
-    return refined, settled.numpy(), models.numpy()
+            apart.append(away[:, settled].numpy())
+    return refined, settled.numpy()
