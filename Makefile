@@ -40,7 +40,7 @@ demo: setup
 
 test: setup lint
 	# File by file: there is one cluster.
-	$(RUN) python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 # The versions of the conda environment that its rule uses.
 py4dstem: $(VENV)-py4dstem/.ready
