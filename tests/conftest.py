@@ -3,6 +3,24 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT, Workflow
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+# They share the fixture `finished`, a whole run: one process has them all, and makes it once.
+OF_ONE_RUN = {f"tests/workflow/test_{name}.py" for name in ("report", "reruns", "runs", "storage")}
+
+
+class ByRun(LoadFileScheduling):
+    """Tests go to processes file by file, but those of one run together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "one run" if file in OF_ONE_RUN else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByRun:
+    """Tests in several processes are given out by `ByRun`."""
+    return ByRun(config, log)
 
 
 @pytest.fixture(scope="session")

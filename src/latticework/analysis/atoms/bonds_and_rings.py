@@ -7,7 +7,6 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Voronoi, cKDTree
-from scipy.stats import median_abs_deviation
 
 from latticework.materials import Bonds
 
@@ -15,6 +14,7 @@ Cell = tuple[float, float] | np.ndarray
 # A Voronoi vertex is an atom if it is at most this far from its ring centres, over the median.
 LARGEST_RADIUS_RATIO = 1.5
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
+NORMAL = 1.4826
 RING_COLUMNS = ["ring", "size", "order", "x_angstrom", "y_angstrom"]
 
 
@@ -108,7 +108,7 @@ def bond_statistics(lengths: np.ndarray) -> dict[str, float]:
         return {"count": 0, **dict.fromkeys(names, np.nan)}
     median = np.median(lengths)
     sd = lengths.std(ddof=1) if lengths.size > 1 else np.nan
-    robust = median_abs_deviation(lengths, scale="normal")
+    robust = NORMAL * np.median(np.abs(lengths - median))
     values = (lengths.mean(), sd, lengths.min(), lengths.max(), median, robust)
     return {"count": int(lengths.size), **dict(zip(names, map(float, values), strict=True))}
 
