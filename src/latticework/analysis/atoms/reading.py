@@ -17,7 +17,7 @@ from latticework.analysis.atoms.familiar import signs_of
 from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.scale_choice import chosen_lattice
-from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
+from latticework.analysis.atoms.table import LOWEST_PROBABILITY, in_picture, read_map
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.not_specimen import wide
@@ -254,6 +254,7 @@ def predicted(
                 doubts = [*filter(None, [known.warning(scores[-1])]), *doubts]
             features.clear()
             warnings += [where + note for note in doubts]
+            told = in_picture(told, shape)
             tables.append(told[told["probability"] >= settings.threshold])
     return Prediction(
         pd.concat(tables, ignore_index=True),
