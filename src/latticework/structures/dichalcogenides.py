@@ -268,6 +268,7 @@ def finished(
     hidden = np.isin(column, column[~visible])
     atoms.new_array("visible", layer & ~hidden)
     atoms.new_array("specimen", layer)
+    atoms.new_array("adatom", ~layer)
     atoms.new_array("column", column)
     # The class of an adatom, which is never a label, does not matter.
     kind = class_numbers(number, symbols)
