@@ -308,6 +308,8 @@ def main() -> None:
         ]
         for other in others:
             theirs = read_card(weights(other, networks(other)[0]))
+            if "generator" not in theirs["structures"]:
+                continue  # it learned from the images of others
             sources.append((True, own_images(theirs, given.shards, given.structures, 1)))
         rows = []
         for foreign, pictures in sources:
