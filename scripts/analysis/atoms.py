@@ -10,7 +10,7 @@ import pandas as pd
 from latticework import materials, shards
 from latticework.analysis.atoms.planes import on_planes
 from latticework.analysis.atoms.refining import RefinementError, in_words, refined_frame
-from latticework.analysis.atoms.table import empty_table, read_map
+from latticework.analysis.atoms.table import empty_table, in_picture, read_map
 from latticework.logs import tee
 
 COLUMNS = [
@@ -90,6 +90,7 @@ def main(
             if refine:
                 table, microscope, doubts = fitted(image, table, sampling, card, threshold)
                 warnings += doubts
+            table = in_picture(table, image.shape)
             tables.append(table)
             kept.append(on_planes(table[table["probability"] >= threshold], looked_at, planes))
             count = len(kept[-1])

@@ -32,7 +32,7 @@ from latticework.cli.published import networks, studies, weights
 from latticework.config.networks import NetworkRow
 from latticework.datasets.read import PictureError, read_picture
 from latticework.inference.class_maps import predict_fields, working_sampling
-from latticework.inference.familiarity import CUT, NAME, Familiarity, watched
+from latticework.inference.familiarity import CUT, FIELD, NAME, Familiarity, watched
 from latticework.inference.scale import ScaleError
 from latticework.inference.zone_axis import material_sampling
 from latticework.learning.recipe import Recipe
@@ -41,7 +41,6 @@ from latticework.modalities import modality_of
 from latticework.seeds import stream, torch_seed
 
 SEED = 90  # of no run: structures that no training has
-FIELD = 384  # px of the network's grid: enough for a sign, and quick
 ALARMS = 0.02  # of familiar images in the half that calibrates, left out in turn
 PENALTY = 0.001  # of the regression
 FOLDS = 8
@@ -309,6 +308,8 @@ def main() -> None:
         ]
         for other in others:
             theirs = read_card(weights(other, networks(other)[0]))
+            if "generator" not in theirs["structures"]:
+                continue  # it learned from the images of others
             sources.append((True, own_images(theirs, given.shards, given.structures, 1)))
         rows = []
         for foreign, pictures in sources:

@@ -152,8 +152,22 @@ def test_lines_take_neighbours_along_one_direction():
         assert steps == pytest.approx(np.full(4, 3.16), abs=0.15)
 
 
-def test_mirror_boundaries_change_neighbours_alone():
+def test_mirror_boundaries_keep_metals_coordinated_and_columns_apart():
     plain, mirrored = (layers(**PERFECT | {"mirror": m})[0] for m in (0, 1))
-    kinds = [np.bincount(targets(atoms).classes, minlength=4) for atoms in (plain, mirrored)]
-    assert kinds[0][1] == kinds[1][1]
-    assert 0.8 * kinds[0][3] <= kinds[1][3] <= kinds[0][3]
+    kinds = [
+        np.bincount(targets(atoms).classes, minlength=4).tolist() for atoms in (plain, mirrored)
+    ]
+    assert kinds[0] == kinds[1]
+    for seed in range(10):
+        points, is_metal = dichalcogenides.sites(np.random.default_rng(seed), 22.0, (7, 4), True)
+        metals, chalcogens = (
+            cKDTree(points[chosen] % 22.0, boxsize=22.0) for chosen in (is_metal, ~is_metal)
+        )
+        for tree, least in ((metals, 2.4), (chalcogens, 3.0)):
+            assert tree.query(tree.data, k=2)[0][:, 1].min() > least
+        assert metals.query(chalcogens.data)[0].min() > 1.7
+        # Bonds are up to 2.1 Å; the next metal is 3.5 Å from a chalcogen.
+        bonded = [len(near) for near in metals.query_ball_point(chalcogens.data, 2.3)]
+        # A row of chalcogens with four metals, one with two, the crystal's three elsewhere.
+        assert np.bincount(bonded).tolist() == [0, 0, 7, 42, 7]
+        assert {len(near) for near in chalcogens.query_ball_point(metals.data, 2.3)} == {3}

@@ -7,6 +7,7 @@ from latticework.analysis.atoms.table import (
     atoms_table,
     distribution_warnings,
     empty_table,
+    in_picture,
     named,
     position_sigma,
 )
@@ -49,6 +50,11 @@ def table(positions, probability=1.0):
     return pd.DataFrame(
         {"x_angstrom": positions[:, 0], "y_angstrom": positions[:, 1], "probability": probability}
     )
+
+
+def test_atoms_beyond_the_border_are_not_in_the_picture():
+    table = pd.DataFrame({"x_px": [-0.6, -0.4, 9.4, 9.6, 5.0], "y_px": [2.0, 2.0, 4.4, 2.0, 4.6]})
+    assert in_picture(table, (5, 10))["x_px"].tolist() == [-0.4, 9.4]
 
 
 def test_a_sheet_gives_no_warning_and_nothing_does():

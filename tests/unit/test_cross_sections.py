@@ -99,6 +99,19 @@ def test_nothing_is_found_where_nothing_is():
     assert not (found["class"][found["probability"] >= 0.5] == "S").any()
 
 
+def test_a_column_beyond_the_border_is_none_of_the_picture():
+    places, metal = honeycomb()
+    beyond = np.array([[2.67 + 3.16 * n, -0.8] for n in range(10)])
+    heights = np.concatenate([np.where(metal, 1.6, 1.0), np.ones(10)])
+    heights[np.flatnonzero(~metal)[::7]] = 0.4
+    image = picture(np.concatenate([places, beyond]), heights)
+    flanks = atoms(beyond + np.array([0, 0.85]), np.zeros(10, bool)).assign(probability=0.3)
+    table = pd.concat([atoms(places, metal), flanks], ignore_index=True)
+    found = by_cross_section(table, image, SAMPLING, MATERIAL)
+    assert (found["class"] == "S").sum() > 5
+    assert found["y_px"].min() >= 0
+
+
 def test_a_picture_that_does_not_tell_keeps_the_networks_word():
     table, image, _ = layer(noise=3.0)
     assert by_cross_section(table, image, SAMPLING, MATERIAL) is table

@@ -86,6 +86,35 @@ def test_atoms_near_the_border_are_not_scored():
     assert result["all", "left"] == (0, 0, 0)
 
 
+def test_adatoms_and_what_they_hide_are_not_scored():
+    places = np.concatenate([TRUTH, [[6.0, 8.0], [14.3, 5.0]]])
+    atoms = Atoms("Mo2S2C2", positions=np.pad(places, ((0, 0), (0, 1))), cell=(20, 10, 5))
+    adatom = np.arange(6) > 3
+    for name, values in (
+        ("visible", np.arange(6) < 3),
+        ("specimen", ~adatom),
+        ("adatom", adatom),
+        ("classes", np.array([1, 1, 2, 2, 1, 1])),
+    ):
+        atoms.new_array(name, values)
+    found = np.concatenate([TRUTH[:3], [[6.2, 8.0], [9.5, 8.0]]])
+    for chosen, false in ((5, 1), (4, 0)):
+        rows = class_scores(
+            found[:chosen],
+            np.array([1, 1, 2, 2, 2])[:chosen],
+            atoms,
+            ("Mo", "S2"),
+            np.full(4, "all"),
+            radius=0.5,
+            border=0.0,
+        )
+        counts = {row["class"]: row for row in rows}
+        assert counts["all"]["true_positives"] == 3
+        assert counts["all"]["false_negatives"] == 0
+        assert counts["S2"]["false_positives"] == false
+    assert counts["all"]["f1"] == 1
+
+
 def test_details_are_numbers_into_lists_of_words(tmp_path):
     rows = pd.DataFrame({"dose": [1.0, 2.0], "class": ["all", "C"], "group": ["b", "a"]})
     arrays, words = as_arrays(rows)

@@ -87,6 +87,25 @@ def test_signs_tell_labels_and_their_image_from_haze_and_noise(features):
     assert good["scatter"] == pytest.approx(-2)  # a perfect grid, cut off at 0.01 Å
 
 
+def test_the_shape_of_a_map_does_not_depend_on_the_size_of_the_field(features):
+    found = {}
+    for side in (80, 380):
+        # The last row and column of atoms stand beyond the border.
+        drawn, places, probability = spots((side + 12, side + 12))
+        drawn = drawn[:side, :side] + 0.01 * np.sin(np.arange(side))
+        inside = (places < side).all(axis=1)
+        found[side] = signs(
+            features,
+            np.stack([1 - drawn, drawn]),
+            drawn,
+            places[inside],
+            probability[inside],
+            pixel=PIXEL,
+            label_sigma=SIGMA,
+        )["shape"]
+    assert found[80] == pytest.approx(found[380], abs=0.3)
+
+
 def test_signs_of_no_atoms_and_of_no_image_are_numbers(features):
     empty = np.zeros((64, 64))
     found = signs(

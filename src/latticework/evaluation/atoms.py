@@ -12,7 +12,7 @@ from latticework.analysis.atoms.class_shares import calibration_of
 from latticework.analysis.atoms.localisation import localise
 from latticework.analysis.atoms.regions import outside_margin
 from latticework.evaluation import Evaluated
-from latticework.evaluation.groups import atom_groups, in_field
+from latticework.evaluation.groups import atom_groups, by_adatoms, in_field
 from latticework.evaluation.held_out import HeldOut, Reading, held_out_maps, load_held_out
 from latticework.evaluation.matching import nearest_group, scores_by_group
 from latticework.materials import Material
@@ -132,14 +132,18 @@ def class_scores(
     groups
         Group of each of the structure's `specimen`.
     radius, border
-        Å; atoms nearer to the border than that are not scored.
+        Å; atoms nearer to the border than that are not scored, nor are adatoms.
     """
     true = specimen(atoms)
     truth, box = in_field(true.positions[:, :2], atoms), atoms.cell.lengths()[:2]
     if len(truth) == 0:
         return
     charged = nearest_group(found, truth, groups)
-    ignored = outside_margin(found, box, border), outside_margin(truth, box, border)
+    adatoms, hidden = by_adatoms(found, atoms, radius)
+    ignored = (
+        outside_margin(found, box, border) | adatoms,
+        outside_margin(truth, box, border) | hidden,
+    )
     chosen = [(ALL, np.ones(len(found), bool), np.ones(len(truth), bool))]
     if len(classes) > 1:
         chosen += [

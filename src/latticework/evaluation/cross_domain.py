@@ -20,7 +20,7 @@ from latticework.evaluation import Evaluated
 from latticework.evaluation.atoms import as_arrays, pooled
 from latticework.evaluation.atoms_stem import drawn_image, load_held_out
 from latticework.evaluation.drawn import NO_FIXED, REPEATS
-from latticework.evaluation.groups import in_field
+from latticework.evaluation.groups import by_adatoms, in_field
 from latticework.evaluation.held_out import HeldOut
 from latticework.evaluation.matching import scores
 from latticework.hardware import best_device
@@ -120,12 +120,13 @@ def read_and_score(
     found = table.loc[table["probability"] >= how.threshold, ["x_angstrom", "y_angstrom"]]
     box, border = structure.cell.lengths()[:2], held_out.settings.border
     truth = in_field(specimen(structure).positions[:, :2], structure)
+    adatoms, hidden = by_adatoms(found.to_numpy(), structure, held_out.settings.radius)
     counts = scores(
         found.to_numpy(),
         truth,
         held_out.settings.radius,
-        ignore_found=outside_margin(found.to_numpy(), box, border),
-        ignore_truth=outside_margin(truth, box, border),
+        ignore_found=outside_margin(found.to_numpy(), box, border) | adatoms,
+        ignore_truth=outside_margin(truth, box, border) | hidden,
     )
     foreign = np.nan if known is None else float(score > 0)
     warned = float(score > 0 or len(doubts) > 0)

@@ -17,6 +17,21 @@ def in_field(positions: np.ndarray, atoms: Atoms) -> np.ndarray:
     return positions % atoms.cell.lengths()[:2]
 
 
+def by_adatoms(found: np.ndarray, atoms: Atoms, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which found atoms (n,) are adatoms, and which of the `specimen`'s (m,) an adatom hides.
+
+    Neither is scored: an adatom is no label, and whoever finds it is not wrong. `found` (n, 2), in
+    Å where the image shows them; within `radius` Å of an adatom, in projection.
+    """
+    true = specimen(atoms)
+    adatoms = atoms.positions[atoms.arrays.get("adatom", np.zeros(len(atoms), bool)), :2]
+    if len(adatoms) == 0:
+        return np.zeros(len(found), bool), np.zeros(len(true.positions), bool)
+    box = atoms.cell.lengths()[:2]
+    distance = cKDTree(adatoms % box, boxsize=box).query(np.reshape(found, (-1, 2)) % box)[0]
+    return distance < radius, ~true.visible
+
+
 def atom_groups(atoms: Atoms, material: Material, classes: list[str]) -> np.ndarray:
     """Name (n,) of the group of each of the `specimen`'s atoms or columns.
 

@@ -28,6 +28,8 @@ DOUBTFUL, CERTAIN = 0.1, 0.5  # probabilities of a candidate, and of an atom
 GROUPS = 5  # of layers, from the first to the last
 # Of features, every second pixel is enough for a mean and a variance.
 STEP = 2
+# px, side of the fields that a score is calibrated on; width of their border, in label widths.
+FIELD, BORDER = 384, 4.0
 RING = 0.05  # 1/Å, width of the rings of the spectrum
 BAND = (0.2, 0.85)  # 1/Å, where an image and its atoms are compared
 
@@ -146,13 +148,30 @@ def _misfit_of_labels(
     foreground: np.ndarray, candidates: np.ndarray, probability: np.ndarray, sigma: float
 ) -> float:
     """Logarithm of the share of a map's power that is no sum of labels (Gaussians of `sigma` px)
-    where the candidates are."""
+    where the candidates are.
+
+    At the border there are flanks of atoms beyond it, which no candidate explains. The border
+    counts as much as in a field of `FIELD` px, or a small field would be foreign for its size.
+    """
     drawn = np.zeros_like(foreground)
     column, row = np.rint(candidates).astype(int).reshape(-1, 2).T
     inside = (row >= 0) & (row < drawn.shape[0]) & (column >= 0) & (column < drawn.shape[1])
     np.add.at(drawn, (row[inside], column[inside]), 2 * np.pi * sigma**2 * probability[inside])
     residual = foreground - ndimage.gaussian_filter(drawn, sigma)
-    return float(np.log10(np.sum(residual**2) / max(np.sum(foreground**2), 1e-9) + 1e-6))
+    weight = _border_weight(foreground.shape, BORDER * sigma)
+    power = float(np.sum(weight * foreground**2))
+    return float(np.log10(np.sum(weight * residual**2) / max(power, 1e-9) + 1e-6))
+
+
+def _border_weight(shape: tuple[int, ...], border: float) -> np.ndarray:
+    """Weights (ny, nx) of the pixels of a field whose border of some px counts as much as that of
+    a square of `FIELD` px."""
+    y, x = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in shape)
+    edge = np.minimum(y[:, None], x) < border
+    share, usual = edge.mean(), 1 - max(1 - 2 * border / FIELD, 0) ** 2
+    if share in (0, 1):
+        return np.ones(shape)
+    return np.where(edge, usual / share, (1 - usual) / (1 - share))
 
 
 def _explained(image: np.ndarray, foreground: np.ndarray, pixel: float) -> float:

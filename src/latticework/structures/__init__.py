@@ -4,7 +4,8 @@ A generator is a file of this room that a configuration names. It makes `ase.Ato
 boolean array `visible`, which marks the atoms that a network is to find, and optionally the
 integer arrays `classes` (from 1 on) and `column` (atoms of one column are found together) and the
 boolean array `specimen` (atoms of the specimen itself, though perhaps covered). The array
-`displacement` (n, 2) says how far an atom is from where it would be in an undisturbed structure.
+`displacement` (n, 2) says how far an atom is from where it would be in an undisturbed structure;
+`adatom`, boolean, marks single atoms on the specimen, which a network may find and need not.
 """
 
 from collections.abc import Callable, Sequence

@@ -21,7 +21,7 @@ from latticework.structures.outlines import random_outline
 CLASSES = ["Mo", "W", "S2", "S", "SSe", "Se2", "Se"]
 HEIGHT = {"S": 1.56, "Se": 1.67}  # of a chalcogen above the metal
 MARGIN = 2.0  # of empty space along the beam
-NEAREST = 1.2  # columns of two grains that are nearer than this are one
+ACROSS = (2.5, 2.9)  # between metals across shared chalcogens, before stretching to the box
 ADATOM_HEIGHT = 1.9  # above the upper chalcogens
 COVERED = 0.8  # columns nearer than this to an adatom are no labels
 
@@ -44,7 +44,7 @@ class Parameters(Section):
     line_length: Integers = (3, 7)
     metal_vacancies: Integers = (0, 1)
     adatoms: Integers = (0, 1)
-    mirror: float = Field(0.2, ge=0, le=1, description="Probability of two mirror boundaries.")
+    mirror: float = Field(0.2, ge=0, le=1, description="Probability of both mirror boundaries.")
     holes: Integers = (0, 1)
     hole_radius: Lengths = (2.0, 6.0)
     holed: float = Field(0.3, ge=0, le=1, description="Share of layers that may have holes.")
@@ -76,21 +76,52 @@ def sites(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Columns of a layer: positions (n, 2), and whether of metal.
 
-    A mirrored layer has a strip whose chalcogens stand on the other side of the metals; where
-    columns of both grains meet, one stays.
+    A mirrored layer has a strip whose chalcogens stand on the other side of the metals.
     """
+    if mirrored:
+        points, is_metal = mirrored_sites(rng, box, cells)
+        return points % box, is_metal
     corners = np.array([(i, j) for i in range(cells[0]) for j in range(cells[1])], dtype=float)
     metal = (corners[:, None] + [[0, 0], [0.5, 0.5]]).reshape(-1, 2)
-    side = np.ones(len(metal))
-    if mirrored:
-        low, wide = rng.uniform(0, cells[1]), rng.uniform(0.3, 0.7) * cells[1]
-        side = np.where((metal[:, 1] - low) % cells[1] < wide, -1.0, 1.0)
-    chalcogen = metal + np.stack([np.zeros_like(side), side / 3], axis=1)
-    points = np.concatenate([metal, chalcogen]) / cells * box % box
-    is_metal = np.arange(len(points)) < len(metal)
-    twins = cKDTree(points, boxsize=box).query_pairs(NEAREST, output_type="ndarray")
-    keep = ~np.isin(np.arange(len(points)), twins[:, 1])
-    return points[keep], is_metal[keep]
+    points = np.concatenate([metal, metal + np.array([0, 1 / 3])]) / cells * box % box
+    return points, np.arange(len(points)) < len(metal)
+
+
+def mirrored_sites(
+    rng: np.random.Generator, box: float, cells: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of a layer with both mirror boundaries that run along a zigzag row.
+
+    On one mirror plane each chalcogen is shared by four metals, a chain of rhombi that touch at
+    corners (4|4P); on the other it joins two, a chain of octagons that share edges (Zhou et al.
+    2013; Truong et al. 2018). Both together keep the stoichiometry. The rows are stretched along y
+    to the box, by 4 % at most.
+
+    Returns
+    -------
+    np.ndarray, np.ndarray
+        Positions (n, 2), Å, not wrapped into the box, and whether of metal.
+    """
+    rows = 2 * cells[1]
+    row, bond = box / rows, 2 / 3 * box / rows
+    across = rng.uniform(*ACROSS)
+    upright = int(rng.integers(2, rows - 1))  # rows whose chalcogens stand above
+    number = np.arange(rows)
+    inverted = number >= upright
+    # From the octagons' mirror plane both grains count away from its chalcogens.
+    metal = across / 2 + number * row + inverted * (2 * bond - row)
+    chalcogen = np.append(np.where(inverted, metal - bond, metal + bond), 0.0)
+    # The two grains' own rows of the octagons' plane are one.
+    chalcogen = np.delete(chalcogen, upright)
+    shift = (number - inverted) / 2
+    shifts = np.append(np.delete(shift, upright), 0.5)
+    heights = np.concatenate([metal, chalcogen]) / (metal[-1] + across / 2) * box
+    along = np.arange(cells[0]) + np.concatenate([shift, shifts])[:, None]
+    points = np.stack(
+        [along / cells[0] * box, np.repeat(heights[:, None], cells[0], axis=1)], axis=-1
+    )
+    is_metal = np.repeat(np.arange(2 * rows) < rows, cells[0])
+    return points.reshape(-1, 2) + rng.uniform(0, box, 2), is_metal
 
 
 def line_of(
@@ -237,6 +268,7 @@ def finished(
     hidden = np.isin(column, column[~visible])
     atoms.new_array("visible", layer & ~hidden)
     atoms.new_array("specimen", layer)
+    atoms.new_array("adatom", ~layer)
     atoms.new_array("column", column)
     # The class of an adatom, which is never a label, does not matter.
     kind = class_numbers(number, symbols)

@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
 from latticework.analysis.atoms.column_heights import Heights, fit_heights
+from latticework.analysis.atoms.regions import outside_margin
 from latticework.analysis.atoms.table import CERTAIN
 from latticework.materials import Material
 
@@ -188,6 +189,9 @@ def _told(
     before = table.loc[at, "probability"].to_numpy()
     odds = _log_odds(before) + kinds.log_presence(value[weak], sigma)
     there = value[weak] < kinds.whole + SEEN * np.hypot(kinds.width, sigma)
+    # Of a column beyond the border a fit sees the flank alone: any height and distance will do.
+    field = (np.array(fit.residual.shape[::-1]) - 1) * fit.sampling
+    there &= ~outside_margin(fit.positions[weak], field, 0.0)
     after = np.where(there, expit(odds), before)
     table.loc[at, "probability"] = after
     found = at[after >= CERTAIN]

@@ -18,7 +18,7 @@ from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.network_scale import checked_lattice
 from latticework.analysis.atoms.planes import on_planes
 from latticework.analysis.atoms.scale_choice import chosen_lattice
-from latticework.analysis.atoms.table import LOWEST_PROBABILITY, read_map
+from latticework.analysis.atoms.table import LOWEST_PROBABILITY, in_picture, read_map
 from latticework.config.inference import Images
 from latticework.datasets.arrangement import WHOLE, Arrangement
 from latticework.datasets.not_specimen import wide
@@ -255,6 +255,7 @@ def predicted(
                 doubts = [*filter(None, [known.warning(scores[-1])]), *doubts]
             features.clear()
             warnings += [where + note for note in doubts]
+            told = in_picture(told, shape)
             kept = told[told["probability"] >= settings.threshold]
             tables.append(on_planes(kept, material, settings.planes))
     return Prediction(

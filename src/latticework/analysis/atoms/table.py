@@ -124,6 +124,16 @@ def read_map(
     return table, distribution_warnings(table, field, material)
 
 
+def in_picture(table: pd.DataFrame, shape: tuple[int, int]) -> pd.DataFrame:
+    """The rows of a table that lie in a picture of `shape` (ny, nx) px.
+
+    Of an atom beyond the border a network sees the flank, and says where its middle would be.
+    """
+    places = table[["x_px", "y_px"]].to_numpy()
+    beyond = (places < -0.5) | (places > np.array(shape[::-1]) - 0.5)
+    return table[~beyond.any(axis=1)].reset_index(drop=True)
+
+
 def outside(table: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
     """The rows of a table whose position is not on a mask (ny, nx) of the image."""
     row, column = (
