@@ -228,12 +228,21 @@ def _refine(
 ) -> tuple[disks.Refined, np.ndarray]:
     """Refined lattices of patterns (n, ky, kx) from a start (n, 3, 2), and which have settled."""
     indices, probe, degrees = shared.indices, shared.probe, shared.options.degrees
+    base = torch.from_numpy(shared.base)
     if shared.overlap:
         # Of disks that overlap a network says less than the mean pattern does.
-        start = torch.from_numpy(shared.base).expand_as(start)
-    refined, away = disk_models.refine(patterns, start, indices, probe, degrees=degrees)
-    moved = torch.linalg.norm(disks.design_matrix(indices) @ (refined.lattice - start), dim=-1)
-    settled = refined.converged & (moved.amax(-1) < FARTHEST * probe.radius)
+        start = base.expand_as(start)
+    refined, away, settled = _fitted(patterns, start, shared)
+    if not (shared.overlap or settled.all()):
+        # Of small disks the outermost lie elsewhere where a network's vectors are a little off:
+        # those of the mean pattern, about the network's origin.
+        left = (~settled).nonzero()[:, 0]
+        again = torch.cat([start[left, :1], base[1:].expand(len(left), -1, -1)], dim=1)
+        second, farther, found = _fitted(patterns[left], again, shared)
+        better = left[found]
+        for name in ("lattice", "influence", "disks", "residual", "converged"):
+            getattr(refined, name)[better] = getattr(second, name)[found]
+        away[:, better], settled[better] = farther[:, found], True
     if apart is not None and settled.any():
         if len(degrees) == 1:
             good = patterns[settled], refined.lattice[settled]
@@ -242,3 +251,15 @@ def _refine(
         else:
             apart.append(away[:, settled].numpy())
     return refined, settled.numpy()
+
+
+def _fitted(
+    patterns: torch.Tensor, start: torch.Tensor, shared: _Shared
+) -> tuple[disks.Refined, torch.Tensor, torch.Tensor]:
+    """`disk_models.refine` from a start (n, 3, 2), and which have settled not far from it (n,)."""
+    indices, probe = shared.indices, shared.probe
+    refined, away = disk_models.refine(
+        patterns, start, indices, probe, degrees=shared.options.degrees
+    )
+    moved = torch.linalg.norm(disks.design_matrix(indices) @ (refined.lattice - start), dim=-1)
+    return refined, away, refined.converged & (moved.amax(-1) < FARTHEST * probe.radius)
