@@ -1,10 +1,14 @@
 """Figures of the diffraction library: they show what they are given, and say so in their tables."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from latticework.figures import style
 from latticework.figures.library import crystals, examples, triplets
+from latticework.figures.strain_maps import strain_profiles
 
 
 @pytest.fixture
@@ -58,3 +62,25 @@ def test_triplets_have_a_row_an_orientation_and_a_line_a_pattern(shard):
     expected = shard["pattern"][1, 0, 0].sum() / shard["probe"][0].sum()
     assert table["electrons_recorded"].iloc[0] == pytest.approx(expected)
     assert table["largest_structure_factor_volts"].iloc[0] == shard["structure_factors"][1].max()
+
+
+def test_strain_profiles_of_several_tools():
+    """Each tool has a colour of its own, and its second set of parameters is dashed."""
+    methods = ["quantem", "quantem, complete", "py4dstem", "py4dstem, complete"]
+    methods += ["network", "refined"]
+    rows = itertools.product(methods, (0, 1e5), range(3))
+    measured = pd.DataFrame(rows, columns=["method", "dose", "position"]).assign(
+        scan="flake", x_angstrom=lambda t: 10.0 * t["position"], exx=1e-3, eyy=2e-3
+    )
+    measured = measured.assign(true_exx=0.0, true_eyy=0.0)
+    scores = measured[measured["position"] == 0].assign(rms_eyy=2e-3)
+    figure, _ = strain_profiles(
+        measured, scores, {"flake": np.ones((8, 8))}, {"flake": "Flake of hBN"}
+    )
+    lines = {line.get_label(): line for line in figure.axes[1].lines}
+    assert set(lines) == {*methods, "truth"}
+    colours = [lines[name].get_color() for name in ("quantem", "py4dstem", "network", "refined")]
+    assert len(set(colours)) == 4
+    for tool in ("quantem", "py4dstem"):
+        assert lines[tool].get_color() == lines[f"{tool}, complete"].get_color()
+        assert lines[tool].get_linestyle() != lines[f"{tool}, complete"].get_linestyle()

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -161,9 +162,15 @@ METHOD_COLOURS = {"network": ORANGE, "refined": BLUE}
 OTHER_COLOURS = (VERMILLION, PURPLE, GREEN)
 
 
-def _colours(methods: Sequence[str]) -> dict[str, str]:
-    others = [method for method in methods if method not in METHOD_COLOURS]
-    return dict(zip(others, OTHER_COLOURS, strict=False)) | METHOD_COLOURS
+def _lines(methods: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Colour and style of each method's lines; a tool's second set of parameters is dashed."""
+    tools = dict.fromkeys(method.partition(",")[0] for method in methods)
+    others = [tool for tool in tools if tool not in METHOD_COLOURS]
+    colours = dict(zip(others, cycle(OTHER_COLOURS), strict=False)) | METHOD_COLOURS
+    return {
+        method: {"color": colours[method.partition(",")[0]], "ls": "--" if "," in method else "-"}
+        for method in methods
+    }
 
 
 @styled
@@ -179,19 +186,20 @@ def strain_profiles(
     """
     scans = list(patterns)
     methods = list(dict.fromkeys(measured["method"]))
-    colours = _colours(methods)
+    lines = _lines(methods)
     figure = Figure(figsize=(3.2 * len(scans) + 0.6, 8.2))
     axes = figure.subplots(4, len(scans), squeeze=False, height_ratios=(1.4, 1, 1, 1))
     for column, scan in zip(axes.T, scans, strict=True):
         _pattern(column[0], patterns[scan], titles[scan])
         part = measured[(measured["scan"] == scan) & (measured["dose"] == 0)]
         for ax, name in zip(column[1:3], ("exx", "eyy"), strict=True):
-            _profiles(ax, part, name, methods, colours)
-        _errors(column[3], scores[scores["scan"] == scan], methods, colours)
+            _profiles(ax, part, name, lines)
+        _errors(column[3], scores[scores["scan"] == scan], lines)
     axes[1, 0].set_ylabel(r"$\varepsilon_{xx}$, %")
     axes[2, 0].set_ylabel(r"$\varepsilon_{yy}$, %")
     axes[3, 0].set_ylabel(r"RMS error of $\varepsilon_{yy}$, %")
-    axes[1, 0].legend(fontsize=6, ncols=2)
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure, scores
 
 
@@ -202,31 +210,29 @@ def _pattern(ax: Axes, pattern: np.ndarray, title: str) -> None:
 
 
 def _profiles(
-    ax: Axes, part: pd.DataFrame, name: str, methods: Sequence[str], colours: Mapping[str, str]
+    ax: Axes, part: pd.DataFrame, name: str, lines: Mapping[str, Mapping[str, str]]
 ) -> None:
     columns = [name, f"true_{name}"]
-    for method in methods:
+    for number, (method, line) in enumerate(lines.items()):
         mean = part[part["method"] == method].groupby("x_angstrom")[columns].mean()
-        ax.plot(mean.index / 10, 100 * mean[name], color=colours[method], label=method, lw=1)
-        if method == methods[0]:
+        ax.plot(mean.index / 10, 100 * mean[name], label=method, lw=1, **line)
+        if not number:
             ax.plot(mean.index / 10, 100 * mean[columns[1]], color="k", lw=0.8, label="truth")
     limit = 100 * max(0.004, 2 * part[f"true_{name}"].abs().max())
     ax.set_ylim(-limit, limit)
     ax.set_xlabel("x, nm")
 
 
-def _errors(
-    ax: Axes, scores: pd.DataFrame, methods: Sequence[str], colours: Mapping[str, str]
-) -> None:
+def _errors(ax: Axes, scores: pd.DataFrame, lines: Mapping[str, Mapping[str, str]]) -> None:
     known = sorted(scores["dose"].unique())
     # Without noise stands where more electrons than any would.
     places = {dose: number for number, dose in enumerate([*known[1:], known[0]])}
-    for method in methods:
+    for method, line in lines.items():
         part = scores[scores["method"] == method]
         where = part["dose"].map(places)
         order = np.argsort(where)
         values = 100 * part["rms_eyy"].to_numpy()[order]
-        ax.semilogy(where.to_numpy()[order], values, "o-", color=colours[method], ms=3)
+        ax.semilogy(where.to_numpy()[order], values, marker="o", ms=3, **line)
     bound = scores[scores["bound_eyy"].notna()] if "bound_eyy" in scores else scores[:0]
     if len(bound):
         x = bound["dose"].map(places)
