@@ -8,6 +8,7 @@ from abtem.core.energy import energy2wavelength
 from scipy.ndimage import gaussian_filter
 
 from latticework.config.base import Range
+from latticework.electrons import wavelength
 from latticework.imaging.detector import (
     GAUSSIAN_ABOVE,
     detect,
@@ -15,7 +16,6 @@ from latticework.imaging.detector import (
     poisson_counts,
 )
 from latticework.imaging.draws import dihedral, draw
-from latticework.imaging.electrons import wavelength
 from latticework.imaging.hrtem import CAMERA, image_sizes, make_batch
 from latticework.imaging.labels import render_labels
 from latticework.imaging.normalisation import normalise

@@ -12,6 +12,7 @@ SOURCE = ROOT / "src/latticework"
 # Modules that belong to no room stand before all of them.
 OUTSIDE = {
     "cards",
+    "electrons",
     "fingerprint",
     "hardware",
     "logs",

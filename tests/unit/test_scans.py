@@ -21,7 +21,7 @@ from latticework.datasets.pattern_faults import repaired
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import read_patterns, reciprocal_angstrom, saturated_share
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 from latticework.inference.network_grid import (
     NetworkGrid,
     network_grid,

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 
 
 def transfer_function(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
+from latticework.electrons import wavelength
 from latticework.imaging.bank import Bank
 from latticework.imaging.detector import poisson_counts
 from latticework.imaging.draws import Distribution, draw
-from latticework.imaging.electrons import wavelength
 from latticework.imaging.labels import render_labels
 from latticework.imaging.normalisation import local_mean, normalise
 from latticework.imaging.scan import Scan, random_scan, scanned

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import avg_pool2d, grid_sample
 
 from latticework.datasets.read import PictureError
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 from latticework.inference.scan_calibration import disk
 
 # A probe whose semiangle is farther than by this factor outside of those of the training is new

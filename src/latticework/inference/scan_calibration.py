@@ -14,7 +14,7 @@ from latticework.datasets.fetch import fetch
 from latticework.datasets.read import PictureError
 from latticework.datasets.registry import Dataset
 from latticework.datasets.scans import Patterns, read_patterns
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 from latticework.inference.calibrate import SKIPPED, attributes_of
 from latticework.inference.direct_beam import beam_warning, check_origin, direct_beam
 from latticework.materials import Material

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 
 REST_ENERGY = 510998.95  # of an electron, eV
 ANGLES, RADII = 48, 400  # of the quadrature over a detector

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from latticework.imaging.electrons import wavelength
+from latticework.electrons import wavelength
 
 # What is fitted of the microscope, with the unit of the step in which it is measured inside.
 # `contrast` is the camera's and the beam's; `blur` a variance, of vibration and of the camera.
