@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from compare_sites import found_in
 
+from latticework.analysis.surfaces.lattice import angle_of
 from latticework.analysis.surfaces.reading import CONFIDENT
 from latticework.analysis.surfaces.sites import SAME_SITE, Sites
 from latticework.analysis.surfaces.support import translational_support
@@ -56,9 +57,7 @@ def side_of_published(lengths: list[float]) -> float:
 
 def sides_of(vectors: np.ndarray) -> tuple[np.ndarray, float]:
     """Lengths (2,) of two vectors (2, 2), the shorter one first, and their angle in degrees."""
-    lengths = np.linalg.norm(vectors, axis=1)
-    angle = np.degrees(np.arccos(vectors[0] @ vectors[1] / np.prod(lengths)))
-    return np.sort(lengths), float(angle)
+    return np.sort(np.linalg.norm(vectors, axis=1)), angle_of(vectors)
 
 
 def halves(places: np.ndarray, found: Sites, shape: tuple[int, int]) -> list[float]:

@@ -66,8 +66,7 @@ class Lattice:
     @property
     def angle(self) -> float:
         """Angle between a and b, degrees."""
-        a, b = self.vectors
-        return float(np.degrees(np.arccos(a @ b / np.prod(self.lengths))))
+        return angle_of(self.vectors)
 
     @property
     def length_sigma(self) -> np.ndarray:
@@ -213,6 +212,12 @@ def _reduction(vectors: np.ndarray) -> np.ndarray:
     if reduced[0] @ reduced[1] > 0:
         reduced[1], transform[1] = -reduced[1], -transform[1]
     return transform
+
+
+def angle_of(vectors: np.ndarray) -> float:
+    """Angle between two vectors (2, 2), degrees."""
+    a, b = vectors
+    return float(np.degrees(np.arccos(a @ b / np.prod(np.linalg.norm(vectors, axis=1)))))
 
 
 def symmetry_of(vectors: np.ndarray) -> tuple[str, float]:

@@ -16,6 +16,7 @@ from latticework.analysis.atoms.fields import Fields, fields_of
 from latticework.analysis.atoms.reading import Prediction
 from latticework.analysis.atoms.table import LOWEST_PROBABILITY, empty_table, read_map
 from latticework.analysis.surfaces.any_scale import Scale, images_of, scales_of
+from latticework.analysis.surfaces.lattice import angle_of
 from latticework.analysis.surfaces.reading import CONFIDENT, Reading, in_words, read_lattice
 from latticework.analysis.surfaces.support import Support, translational_support
 from latticework.config.inference import Images
@@ -150,8 +151,7 @@ def vectors_in_words(vectors: np.ndarray, sampling: float | None) -> str:
         f"{name} = {length:.2f} px" + ("" if sampling is None else f" = {length * sampling:.3f} Å")
         for name, length in zip("ab", lengths, strict=True)
     ]
-    angle = np.degrees(np.arccos(np.prod(vectors / lengths[:, None], axis=0).sum()))
-    return f"{', '.join(said)}, angle {angle:.1f}°"
+    return f"{', '.join(said)}, angle {angle_of(vectors):.1f}°"
 
 
 def read_sites(
