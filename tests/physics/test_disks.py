@@ -5,12 +5,8 @@ import pytest
 import torch
 
 from latticework.analysis.diffraction import disk_models
-from latticework.analysis.diffraction.disks import (
-    POWER,
-    lattice_points,
-    make_probe,
-    refine,
-)
+from latticework.analysis.diffraction.disk_probe import make_probe
+from latticework.analysis.diffraction.disks import POWER, lattice_points, refine
 from latticework.limits.disks import lattice_bound
 
 SIZE, RADIUS, CENTRE = 128, 4.3, (64.3, 63.8)

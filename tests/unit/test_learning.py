@@ -286,9 +286,17 @@ def test_a_bank_of_shards_of_different_boxes_is_refused(shard, tmp_path):
         load_wave_bank([shard, other], 1.2)
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_precision_follows_the_processor_only_where_asked(monkeypatch, amx, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+@pytest.mark.parametrize(
+    ("abilities", "expected"),
+    [
+        ({"amx_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": False, "avx512_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": False, "avx512_bf16": False}, "32-true"),
+        ({}, "32-true"),
+    ],
+)
+def test_precision_follows_the_processor_only_where_asked(monkeypatch, abilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
     assert resolved_precision("auto", "cpu") == expected
     assert resolved_precision("16-mixed", "cpu") == "16-mixed"
 

@@ -8,13 +8,14 @@ the polynomials inside of the disks take up being eliminated.
 import torch
 
 from latticework.analysis.diffraction import disks
+from latticework.analysis.diffraction.disk_probe import Probe
 
 
 def lattice_bound(
     patterns: torch.Tensor,
     lattice: torch.Tensor,
     indices: torch.Tensor,
-    probe: disks.Probe,
+    probe: Probe,
     dose: float,
     *,
     degree: int = disks.DEGREE,
@@ -28,7 +29,7 @@ def lattice_bound(
     lattice, indices
         The true lattices (n, 3, 2), and the disks (m, 2) that are measured.
     probe
-        Made ready with the power 1/2, as `disks.make_probe`.
+        Made ready with the power 1/2, as `disk_probe.make_probe`.
     dose
         Electrons in a pattern.
     degree

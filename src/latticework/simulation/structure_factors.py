@@ -9,10 +9,11 @@ projection lies: here in closed form for a perfect crystal. Lengths are in Å, r
 import math
 
 import numpy as np
-from abtem.core.energy import energy2wavelength
-from abtem.parametrizations import LobatoParametrization
 from ase import Atoms
 from ase.data import chemical_symbols
+
+from latticework.electrons import wavelength
+from latticework.simulation.form_factors import form_factor
 
 # h²/(2π m e) in V Å²: turns a scattering factor (Å) over a volume (Å³) into volts.
 VOLTS = 47.87801
@@ -27,7 +28,7 @@ def excitation_error(g: np.ndarray, energy: float, ewald: bool) -> np.ndarray:
     """
     if not ewald:
         return g[..., 2]
-    return g[..., 2] + 0.5 * energy2wavelength(energy) * (g[..., :2] ** 2).sum(axis=-1)
+    return g[..., 2] + 0.5 * wavelength(energy) * (g[..., :2] ** 2).sum(axis=-1)
 
 
 def reciprocal_vectors(cell: np.ndarray, radius: float) -> np.ndarray:
@@ -42,12 +43,11 @@ def reciprocal_vectors(cell: np.ndarray, radius: float) -> np.ndarray:
 def fourier_coefficients(atoms: Atoms, indices: np.ndarray) -> np.ndarray:
     """Complex V_g (n,) in volts of a crystal's potential for reciprocal vectors hkl (n, 3)."""
     squares = ((indices @ np.linalg.inv(atoms.cell[:]).T) ** 2).sum(axis=1)
-    factors = LobatoParametrization()
     total = np.zeros(len(indices), complex)
     for number in np.unique(atoms.numbers):
         fractions = atoms.get_scaled_positions()[atoms.numbers == number]
         phases = np.exp(-2j * np.pi * indices @ fractions.T).sum(axis=1)
-        total += factors.scattering_factor(chemical_symbols[number])(squares) * phases
+        total += form_factor(chemical_symbols[number], squares) * phases
     return VOLTS * total / atoms.get_volume()
 
 
@@ -76,7 +76,7 @@ def crystal_peaks(
     Peaks weaker than a thousandth of the strongest (which is V_0) are left out.
     """
     # The sphere is λ r²/2 away from the plane at the radius r: at most this far out along the beam.
-    depth = 4 * sigma + 0.5 * energy2wavelength(energy) * radius**2
+    depth = 4 * sigma + 0.5 * wavelength(energy) * radius**2
     indices = reciprocal_vectors(atoms.cell[:], math.hypot(radius, depth))
     g = indices @ np.linalg.inv(atoms.cell[:]).T @ np.asarray(orientation).T
     s = excitation_error(g, energy, ewald)

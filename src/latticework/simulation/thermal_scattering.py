@@ -6,14 +6,10 @@ cross-section as narrow as the vibration: the Einstein model with a local potent
 Jesson 1991). Lengths are in Å, reciprocal lengths in 1/Å without 2π.
 """
 
-import json
-from functools import cache
-from importlib.metadata import distribution
-from pathlib import Path
-
 import numpy as np
 
 from latticework.electrons import wavelength
+from latticework.simulation.form_factors import form_factor
 
 REST_ENERGY = 510998.95  # of an electron, eV
 ANGLES, RADII = 48, 400  # of the quadrature over a detector
@@ -24,22 +20,9 @@ FITTED = np.linspace(0, 2, 9)  # 1/Å, where a kernel's Gaussian is fitted
 def scattering_phase(element: str, energy: float, squares: np.ndarray) -> np.ndarray:
     """Fourier transform of an atom's phase shift, Å², at squared frequencies in 1/Å².
 
-    γλ f_e(k) with the form factor of Lobato & Van Dyck (2014).
+    γλ f_e(k), where f_e is `form_factors.form_factor`.
     """
-    amplitudes, widths = np.array(_form_factors()[element])
-    wide = 1 + np.multiply.outer(squares, widths)
-    factor = ((1 + wide) / wide**2) @ amplitudes
-    return (1 + energy / REST_ENERGY) * wavelength(energy) * factor
-
-
-@cache
-def _form_factors() -> dict[str, list[list[float]]]:
-    """Amplitudes and widths of each element, from abTEM's table.
-
-    abTEM itself is not imported: it compiles functions in every process, which takes seconds.
-    """
-    table = distribution("abtem").locate_file("abtem/parametrizations/data/lobato.json")
-    return json.loads(Path(str(table)).read_text())
+    return (1 + energy / REST_ENERGY) * wavelength(energy) * form_factor(element, squares)
 
 
 def debye_waller(squares: np.ndarray, sigma: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from latticework.analysis.diffraction import disks
+from latticework.analysis.diffraction.disk_probe import Probe
 
 DEGREES = (2, 3, 4)
 IN_COMMON = 0.15  # correlation of two models' errors
@@ -22,7 +23,7 @@ def refine(
     patterns: torch.Tensor,
     start: torch.Tensor,
     indices: torch.Tensor,
-    probe: disks.Probe,
+    probe: Probe,
     *,
     degrees: Sequence[int] = DEGREES,
 ) -> tuple[disks.Refined, torch.Tensor]:

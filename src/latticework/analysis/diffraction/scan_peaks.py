@@ -75,7 +75,8 @@ def make_reader(
     network, card = weights.load(weights_path)
     grid = network_grid(calibration.probe, shape, calibration.sampling, card)
     doubts = [*calibration.warnings, *pattern_warnings(calibration.probe, grid, shape, card)]
-    ready = prepared(network.to(best_device()), sampling=True)
+    # Dropout goes on where its scatter is wanted; one draw of it is a worse answer than the mean.
+    ready = prepared(network.to(best_device()), sampling=samples > 1)
     return Reader(ready, card, grid, calibration.probe, threshold, samples), doubts
 
 

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from latticework.analysis.diffraction import disk_models, disks
 from latticework.analysis.diffraction.bragg import bragg_peaks
+from latticework.analysis.diffraction.disk_patches import design_matrix, overlapping
+from latticework.analysis.diffraction.disk_probe import Probe, make_probe
 from latticework.analysis.diffraction.lattice import find_lattice, fit_lattice
 from latticework.analysis.diffraction.scan_patterns import (
     DIFFRACTED,
@@ -75,7 +77,7 @@ class _Shared:
     reader: Reader
     options: Options
     base: np.ndarray
-    probe: disks.Probe | None
+    probe: Probe | None
     indices: torch.Tensor | None
     overlap: bool
     reach: float
@@ -173,14 +175,14 @@ def _shared(base: np.ndarray, mean: np.ndarray, reader: Reader, options: Options
         best = disks.refine(whole[None], first[None], indices, probe)
         if best.converged.all():
             base = best.lattice[0].numpy()
-    overlap = len(disks.overlapping(torch.from_numpy(base), radius)) > 0
+    overlap = len(overlapping(torch.from_numpy(base), radius)) > 0
     return _Shared(reader, options, base, probe, indices, overlap, reach, least)
 
 
-def vacuum_probe(probe: np.ndarray, power: float) -> disks.Probe:
+def vacuum_probe(probe: np.ndarray, power: float) -> Probe:
     """A vacuum probe (ky, kx) made ready for the refinement. Raises PictureError."""
     centre, radius = disk(probe)
-    return disks.make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
+    return make_probe(torch.from_numpy(np.asarray(probe, float)), centre, radius, power)
 
 
 def _measure(
@@ -261,5 +263,5 @@ def _fitted(
     refined, away = disk_models.refine(
         patterns, start, indices, probe, degrees=shared.options.degrees
     )
-    moved = torch.linalg.norm(disks.design_matrix(indices) @ (refined.lattice - start), dim=-1)
+    moved = torch.linalg.norm(design_matrix(indices) @ (refined.lattice - start), dim=-1)
     return refined, away, refined.converged & (moved.amax(-1) < FARTHEST * probe.radius)
