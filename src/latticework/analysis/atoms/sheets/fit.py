@@ -102,14 +102,15 @@ def model_image(problem: Problem, positions: torch.Tensor, optics: torch.Tensor)
 
 def filtered(problem: Problem, image: torch.Tensor) -> torch.Tensor:
     """What of an image (ny, nx) lies inside and in the frequencies that count."""
-    return banded(problem.inside * image, problem.band)
+    inside, band = (known.to(image.dtype) for known in (problem.inside, problem.band))
+    return banded(inside * image, band)
 
 
 def filtered_residual(
     problem: Problem, positions: torch.Tensor, optics: torch.Tensor
 ) -> torch.Tensor:
     """Image less model (ny, nx), filtered."""
-    return filtered(problem, problem.image - model_image(problem, positions, optics))
+    return filtered(problem, problem.image.float() - model_image(problem, positions, optics))
 
 
 def objective(problem: Problem, positions: torch.Tensor, optics: torch.Tensor) -> torch.Tensor:
@@ -262,9 +263,12 @@ def _scale(total: torch.Tensor) -> torch.Tensor:
 
 
 def _factor(total: torch.Tensor, damping: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale (n,) to a unit diagonal, and the Cholesky factor of H + λ diag H, so scaled."""
+    """Scale (n,) to a unit diagonal, and the Cholesky factor of H + λ diag H, so scaled.
+
+    In single precision: it says where to go, and not when to stop.
+    """
     scale = _scale(total)
-    scaled = total * scale[:, None] * scale
+    scaled = (total * scale[:, None] * scale).float()
     scaled.diagonal().add_(damping + 1e-9)
     factor, failed = torch.linalg.cholesky_ex(scaled)
     if failed:
@@ -276,7 +280,7 @@ def _factor(total: torch.Tensor, damping: float) -> tuple[torch.Tensor, torch.Te
 def _solve(factor: tuple[torch.Tensor, torch.Tensor], slope: torch.Tensor) -> torch.Tensor:
     """(H + λ diag H)⁻¹ g. Parameters without any information stay where they are."""
     scale, triangle = factor
-    return scale * torch.cholesky_solve((scale * slope)[:, None], triangle)[:, 0]
+    return scale * torch.cholesky_solve((scale * slope)[:, None].float(), triangle)[:, 0]
 
 
 def inverse(information: torch.Tensor) -> torch.Tensor:

@@ -176,7 +176,7 @@ def _by_microscope(
     """
     through = torch.fft.fft2(exit_wave)
     recorded = torch.fft.rfft2(wave.real**2 + wave.imag**2 - 1)
-    records = recording(grid, optics)
+    records = recording(grid, optics).float()
     for number in free.tolist():
         step = torch.zeros_like(optics)
         step[number] = 1e-4
@@ -184,11 +184,11 @@ def _by_microscope(
             ahead, behind = (
                 transfer(grid.ky, grid.kx, grid.energy, optics + way * step) for way in (1, -1)
             )
-            change = torch.fft.ifft2(through * (ahead - behind)) / 2e-4
+            change = torch.fft.ifft2(through * ((ahead - behind) / 2e-4).to(through.dtype))
             yield torch.fft.rfft2(2 * (wave.conj() * change).real) * records
         else:
             change = (recording(grid, optics + step) - recording(grid, optics - step)) / 2e-4
-            yield recorded * change
+            yield recorded * change.float()
 
 
 def information(found: Jacobian, weights: torch.Tensor) -> torch.Tensor:

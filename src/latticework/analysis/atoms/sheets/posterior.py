@@ -77,8 +77,11 @@ def posterior(
 def shrunken(
     positions: np.ndarray, precision: np.ndarray, bonds: np.ndarray, straying: float, bending: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n, 2) of the posterior, and their covariance (2n, 2n), under given widths, Å."""
-    one = np.eye(len(positions))
+    """Positions (n, 2) of the posterior, and their covariance (2n, 2n), under given widths, Å.
+
+    In the numerical precision of `precision`.
+    """
+    one, bonds = np.eye(len(positions), dtype=precision.dtype), bonds.astype(precision.dtype)
     # The lattice is integrated out: what is left holds an atom against its smooth surroundings.
     smooth = _inverse(one + (straying / bending) ** 2 * bonds.T @ bonds)
     total = precision.copy()
@@ -102,12 +105,12 @@ def prior_widths(
     weights w are 1/C: atoms at the border, of which little is known, say little. `bonds` as
     `from_neighbours`. Source: Stein, Ann. Statist. 9 (1981) 1135.
     """
-    variance = np.diag(covariance)
+    variance, single = np.diag(covariance), precision.astype(np.float32)
 
     @cache
     def error(widths: tuple[int, int]) -> float:
         shrunk, remaining = shrunken(
-            positions, precision, bonds, STRAYING[widths[0]], BENDING[widths[1]]
+            positions, single, bonds, STRAYING[widths[0]], BENDING[widths[1]]
         )
         change = (positions - shrunk).ravel() ** 2
         return float(((change + 2 * np.diag(remaining)) / variance).sum())

@@ -49,6 +49,7 @@ PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
 STEPS = 20  # of the fit of a tile with its microscope
+DECIDING = 10  # instead, of the first tile where there are two microscopes
 POLISHING = 12  # more of them, once the noise is known
 RELEASING = 8  # of positions that may be anywhere, in the microscope that was found
 MISFIT = 1.5  # local χ² above which the model does not explain the image
@@ -98,7 +99,9 @@ def refine(
         tile = field(around, trust, spectrum, *part)
         if not (tile.core.any() and tile.problem.weights.any()):
             continue
-        one = likeliest([fitted_tile(tile, optics, first.straying) for optics in microscopes])
+        steps = STEPS if len(microscopes) == 1 else DECIDING
+        ends = [fitted_tile(tile, optics, first.straying, steps) for optics in microscopes]
+        one = likeliest(ends)
         if not fitted:
             # Where the first part could not decide, a whole tile does.
             microscopes = [one.solution.state.optics]
@@ -154,8 +157,8 @@ def likeliest(answers: Sequence[Fitted]) -> Fitted:
     return min(answers, key=surprise)
 
 
-def fitted_tile(tile: Field, optics: torch.Tensor, amount: float) -> Fitted:
-    """A tile and its solution, from a microscope that is nearly the right one.
+def fitted_tile(tile: Field, optics: torch.Tensor, amount: float, steps: int) -> Fitted:
+    """A tile and its solution after some steps, from a microscope that is nearly the right one.
 
     Atoms stray by about such an `amount`, Å. Pixels count less where the model leaves much more
     than the noise: contamination, mostly.
@@ -171,7 +174,7 @@ def fitted_tile(tile: Field, optics: torch.Tensor, amount: float) -> Fitted:
     share = float((trusted[counted] == 1).mean())
     strays = replace(strays, weights=weights)
     start = state_at(strays, solution.state.positions, solution.state.optics)
-    return Fitted(tile, strays, fit(strays, start, steps=STEPS), share)
+    return Fitted(tile, strays, fit(strays, start, steps=steps), share)
 
 
 def polished(tile: Field, before: Fitted) -> Fitted:
