@@ -47,9 +47,11 @@ def rows(network, card, condition: str, defocus: float, dose: float, seed: int):
         focal_spread=SPREAD, mtf=MTF, sampling=working_sampling(card), dose=dose,
         band_limit=card["imaging"]["band_limit"], seed=seed,
     )  # fmt: skip
+    # Not in the processor's own precision: the fit may end elsewhere from where another begins.
     maps, pixel = predict(
-        network, card, image[None], step, tile=512, overlap=64, symmetries=1, device="cpu"
-    )
+        network, card, image[None], step, tile=512, overlap=64, symmetries=1, device="cpu",
+        precision="32-true",
+    )  # fmt: skip
     epsilon = Images.model_fields["epsilon"].default
     table, _ = read_map(
         maps, pixel, image.shape, step, card, material, epsilon=epsilon, threshold=0.5

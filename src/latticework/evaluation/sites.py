@@ -18,7 +18,7 @@ from tqdm import tqdm
 from latticework import names
 from latticework.analysis.atoms.localisation import localise
 from latticework.analysis.atoms.regions import outside_margin
-from latticework.analysis.surfaces.any_scale import scales_of
+from latticework.analysis.surfaces.any_scale import images_of, scales_of
 from latticework.config.inference import Images
 from latticework.config.sites import Evaluation
 from latticework.evaluation import Evaluated
@@ -190,7 +190,7 @@ def sites_at_any_scale(held_out: HeldOut, image: np.ndarray) -> tuple[np.ndarray
     tried = scales_of(held_out.network, held_out.card, image, best_device())
     if not tried:
         return np.zeros((0, 2)), np.nan
-    spacing = tried[0].spacing
+    spacing, image = tried[0].spacing, images_of(image)[tried[0].levelled]
     maps, pixel = held_out.read(image[None], 1 / spacing)
     return places_in(maps, held_out.inference) * pixel * spacing, spacing
 

@@ -49,7 +49,7 @@ PIXELS = (0.2, 0.3)  # Å, an image's own pixel is kept within these
 PIXEL = 0.25  # Å, otherwise
 FEWEST_ATOMS = 12
 STEPS = 20  # of the fit of a tile with its microscope
-DECIDING = 10  # instead, of the first tile where there are two microscopes
+DECIDING = 10  # of these after which one of two microscopes is taken
 POLISHING = 12  # more of them, once the noise is known
 RELEASING = 8  # of positions that may be anywhere, in the microscope that was found
 MISFIT = 1.5  # local χ² above which the model does not explain the image
@@ -102,6 +102,9 @@ def refine(
         steps = STEPS if len(microscopes) == 1 else DECIDING
         ends = [fitted_tile(tile, optics, first.straying, steps) for optics in microscopes]
         one = likeliest(ends)
+        if len(ends) > 1:
+            end = fit(one.problem, one.solution.state, steps=STEPS - DECIDING)
+            one = replace(one, solution=end)
         if not fitted:
             # Where the first part could not decide, a whole tile does.
             microscopes = [one.solution.state.optics]
