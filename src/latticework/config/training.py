@@ -20,7 +20,8 @@ class Schedule(Section):
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(
         "32-true",
         description="Numerical precision of the network; images are always made in 32 bits. auto: "
-        "bf16-mixed where the hardware multiplies bfloat16 (GPU, CPU with AMX), else 32-true.",
+        "bf16-mixed where the hardware multiplies bfloat16 (GPU, CPU with AMX or with AVX-512's "
+        "bfloat16), else 32-true.",
     )
     start: str | None = Field(
         None,
