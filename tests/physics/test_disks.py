@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latticework.analysis.diffraction import disk_models
+from latticework.analysis.diffraction.disk_patches import Patches, solve
 from latticework.analysis.diffraction.disk_probe import make_probe
 from latticework.analysis.diffraction.disks import POWER, lattice_points, refine
 from latticework.limits.disks import lattice_bound
@@ -63,6 +64,32 @@ def test_a_lattice_is_found_whatever_is_inside_of_its_disks():
     assert found.converged.all()
     # 0.006 px of 20 are a strain of 3e-4.
     assert (found.lattice - LATTICE)[:, 1:].square().mean().sqrt() < 0.006
+
+
+@pytest.mark.parametrize("degree", [2, 4])
+def test_what_is_left_of_a_disk_is_what_its_basis_leaves_and_falls_along_its_gradient(degree):
+    """Summed squares by a least-squares solver, and their gradient by differences."""
+    probe = make_probe(disk(*CENTRE, RADIUS), CENTRE, RADIUS, POWER)
+    start = starts(2)
+    squares = Patches(
+        patterns(2, LATTICE), start, brightest(LATTICE, 55, RADIUS + 3), probe, degree
+    )
+    assert not len(squares.neighbours)
+    left, gradient, curvature = solve(squares, start)
+
+    basis, _, _ = squares.basis(start)
+    data = squares.data[..., None]
+    residual = data - basis @ torch.linalg.lstsq(basis, data, driver="gelsd").solution
+    # A little of the diagonal is added to the normal equations.
+    torch.testing.assert_close(left, residual.square().sum((-2, -1)), rtol=1e-3, atol=1e-12)
+
+    for axis in (0, 1):
+        step = torch.zeros(3, 2, dtype=torch.float64)
+        step[0, axis] = 1e-4
+        ahead, behind = (solve(squares, start + way * step)[0] for way in (1, -1))
+        slope = (ahead - behind) / 2e-4
+        scale = (left * curvature[..., axis, axis]).sqrt()
+        assert ((slope + 2 * gradient[..., axis]).abs() < 1e-3 * scale).all()
 
 
 def test_the_answer_follows_the_lattice_and_not_the_start():
