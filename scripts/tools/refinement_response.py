@@ -15,20 +15,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from latticework import materials
-from latticework.analysis.atoms.refining import refinement_of
-from latticework.analysis.atoms.table import read_map
 from latticework.cli import published
-from latticework.config.inference import Images
-from latticework.evaluation.response import answers, displaced, image_of, response
-from latticework.inference.class_maps import predict, working_sampling
+from latticework.evaluation.response import (
+    answers,
+    displaced,
+    image_of,
+    refined_image,
+    response,
+)
+from latticework.imaging.hrtem import CAMERA
+from latticework.imaging.waves import fixed_microscope
+from latticework.inference.class_maps import working_sampling
 from latticework.learning import weights
 from latticework.simulation.exit_waves import wave_maker
 from latticework.structures.references import reference_crystal
 
-CS, SPREAD, MTF, BORDER, REPEATS = -1.15e5, 28.0, (0.0, 0.49, 2.34), 4.0, 2
+CS, SPREAD, MTF, BORDER, REPEATS = -1.15e5, 28.0, (0.0, 0.49, 2.34, 1.0), 4.0, 2
 CASE = ["condition", "defocus", "dose", "seed"]
 FOUND = ["slope", "rms", "within", "moved", "fitted_defocus", "seconds"]
 
@@ -42,22 +48,16 @@ def rows(network, card, condition: str, defocus: float, dose: float, seed: int):
     sheet = displaced(crystal, kind, float(size), rng, *map(float, length))
     # Finer than the network's training: these waves are converged.
     simulate = wave_maker(card["simulation"] | {"sampling": 0.08, "slice_thickness": 1.0})
+    microscope = fixed_microscope(defocus, CS, SPREAD, 1) | {
+        name: torch.tensor([value]) for name, value in zip(CAMERA, MTF, strict=True)
+    }
     image, step = image_of(
-        sheet, crystal, simulate, energy=card["energy"], defocus=defocus, cs=CS,
-        focal_spread=SPREAD, mtf=MTF, sampling=working_sampling(card), dose=dose,
-        band_limit=card["imaging"]["band_limit"], seed=seed,
+        sheet, crystal, simulate, energy=card["energy"], microscope=microscope,
+        sampling=working_sampling(card), dose=dose, band_limit=card["imaging"]["band_limit"],
+        seed=seed,
     )  # fmt: skip
-    # Not in the processor's own precision: the fit may end elsewhere from where another begins.
-    maps, pixel = predict(
-        network, card, image[None], step, tile=512, overlap=64, symmetries=1, device="cpu",
-        precision="32-true",
-    )  # fmt: skip
-    epsilon = Images.model_fields["epsilon"].default
-    table, _ = read_map(
-        maps, pixel, image.shape, step, card, material, epsilon=epsilon, threshold=0.5
-    )
     start = time.process_time()
-    found = refinement_of(card)(image, table, step, card, material, progress=False)
+    found = refined_image(network, card, material, image, step)
     seconds = time.process_time() - start
     for name, (places, sigma) in answers(found.atoms).items():
         yield {

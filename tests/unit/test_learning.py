@@ -18,7 +18,8 @@ from latticework.hardware import resolved_precision
 from latticework.learning.distributed import DistributedError, train_distributed
 from latticework.learning.module import TrainingModule, floor_variances, learning_rate_factor
 from latticework.learning.recipe import Recipe, Runtime
-from latticework.learning.sources.class_maps import LOSSES, blend
+from latticework.learning.sources import Batch
+from latticework.learning.sources.class_maps import LOSSES, ImageSource, blend, displacement_error
 from latticework.learning.sources.waves import load_wave_bank
 from latticework.learning.training import train
 from latticework.learning.weights import WeightsError, copy_matching, load, save
@@ -108,6 +109,36 @@ def test_losses_are_least_where_the_softmax_is_the_label():
         assert all(
             right < loss(labels.log() + 0.3 * torch.randn(2, 2, 8, 8), labels) for _ in range(5)
         )
+
+
+def atom_maps(centre, height=1.0, size=33, sigma=1.4):
+    axis = torch.arange(size, dtype=torch.float32)
+    near = torch.exp(-((axis - centre) ** 2) / (2 * sigma**2))
+    atom = height * torch.exp(-((axis - size // 2) ** 2) / (2 * sigma**2))[:, None] * near
+    return torch.stack([1 - atom, atom])[None].clamp(min=1e-6)
+
+
+def test_displacements_count_by_their_square_however_probable_an_atom_is():
+    labels = atom_maps(16.0)
+    errors = [float(displacement_error(atom_maps(16 + d).log(), labels)) for d in (0, 0.2, 0.4)]
+    assert errors[0] == pytest.approx(0, abs=1e-6)
+    assert errors[2] == pytest.approx(4 * errors[1], rel=0.05)
+    # In px², less what the label's own width takes of the window.
+    assert 0.3 < errors[2] / 0.4**2 < 1
+    faint = float(displacement_error(atom_maps(16.4, 0.3).log(), labels))
+    assert faint == pytest.approx(errors[2], rel=0.05)
+    across = labels.transpose(-1, -2)
+    turned = displacement_error(atom_maps(16.4).transpose(-1, -2).log(), across)
+    assert float(turned) == pytest.approx(errors[2], rel=1e-4)
+
+
+def test_a_weight_of_displacements_adds_to_the_loss():
+    scores, labels = atom_maps(16.4).log(), atom_maps(16.0)
+    source = ImageSource.__new__(ImageSource)
+    source.criterion, source.displacement_weight = LOSSES["cross_entropy"], 0.5
+    batch = Batch((scores,), labels)
+    told = source.loss(torch.nn.Identity(), batch) - LOSSES["cross_entropy"](scores, labels)
+    assert float(told) == pytest.approx(0.5 * float(displacement_error(scores, labels)), rel=1e-3)
 
 
 def test_squared_error_is_equation_six_per_pixel():

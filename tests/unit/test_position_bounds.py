@@ -6,7 +6,7 @@ import torch
 from ase import Atoms
 
 from latticework.imaging.waves import exit_intensity, fixed_microscope, wave_bank
-from latticework.limits.images import Microscope, mean_images
+from latticework.limits.images import Microscope, bound_in_sheet, mean_images
 from latticework.limits.positions import neighbourhood, position_bounds
 
 BOX, SIZE, DOSE = 12.8, 64, 1e3
@@ -98,3 +98,12 @@ def test_a_series_divides_the_dose_among_its_images():
     twice = Microscope(**vars(MICROSCOPE) | {"series": [0.0, 0.0]})
     series = position_bounds(wave, crystal(), 1, twice, doses=[DOSE], defocus=[60.0], radius=0.5)
     assert series["bound"][0] == pytest.approx(bounds()["bound"][0])
+
+
+def test_a_sheet_in_a_microscope_of_its_own_has_the_bound_of_the_table_where_they_are_the_same():
+    given = {"energy": 80e3, "size": SIZE, "band_limit": 1.5, "dose": DOSE}
+    same = fixed_microscope(60.0, -1e5, 28.0, 1)
+    bound = bound_in_sheet(crystal(), wave, 1, same, **given)
+    assert bound == pytest.approx(bounds()["bound"][0])
+    blurred = same | {"astigmatism": torch.tensor([60.0]), "deflection": torch.tensor([0.4])}
+    assert bound_in_sheet(crystal(), wave, 1, blurred, **given) > 1.05 * bound

@@ -49,6 +49,9 @@ class ClassMapTraining(Schedule):
     loss: Literal["mse", "cross_entropy"] = Field(
         description="Mean squared error (Madsen 2018, eq. 6) or cross entropy."
     )
+    displacement_weight: float = Field(
+        0, ge=0, description="Weight of displaced atoms (squared, px²) beside the loss."
+    )
     curriculum: Curriculum = Field(
         default_factory=Curriculum, description="Start with easy images and widen the ranges."
     )

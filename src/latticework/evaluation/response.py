@@ -14,10 +14,17 @@ import pandas as pd
 import torch
 from ase import Atoms
 
+from latticework.analysis.atoms.refined import Refined
+from latticework.analysis.atoms.refining import refinement_of
 from latticework.analysis.atoms.regions import outside_margin
+from latticework.analysis.atoms.table import read_map
+from latticework.config.inference import Images
 from latticework.evaluation.matching import match
 from latticework.imaging.detector import detect
-from latticework.imaging.waves import fixed_microscope, series_intensity, wave_bank
+from latticework.imaging.hrtem import CAMERA
+from latticework.imaging.waves import series_intensity, wave_bank
+from latticework.inference.class_maps import predict
+from latticework.materials import Material
 
 RADIUS = 0.7  # Å, of matching: an atom moved by 0.4 Å may be reported where it was
 
@@ -78,10 +85,7 @@ def image_of(
     simulate: Callable[[Atoms], np.ndarray],
     *,
     energy: float,
-    defocus: float,
-    cs: float,
-    focal_spread: float,
-    mtf: tuple[float, float, float],
+    microscope: Mapping[str, torch.Tensor],
     sampling: float,
     dose: float,
     band_limit: float,
@@ -89,26 +93,22 @@ def image_of(
 ) -> tuple[np.ndarray, float]:
     """An image (n, n) of a displaced sheet, and its pixel in Å, which is nearly `sampling`.
 
-    `simulate` gives the exit wave of a structure; the microscope has no other aberrations.
+    `simulate` gives the exit wave of a structure. Of a microscope: `imaging.waves.OPTICS` and
+    `imaging.hrtem.CAMERA`, (1,) each; `dose` in e/Å².
     """
     moved = crystal.copy()
     moved.positions[:, :2] = sheet.lattice + sheet.displacement
     wave = torch.from_numpy(simulate(moved))[None]
     bank = wave_bank(wave, box=sheet.box, band_limit=band_limit)
     size = 2 * round(sheet.box / sampling / 2)
-    optics = fixed_microscope(defocus, cs, focal_spread, 1)
     intensity = series_intensity(
-        bank.spectra, bank.frequencies, sheet.box, size, energy, optics, [0.0]
+        bank.spectra, bank.frequencies, sheet.box, size, energy, microscope, [0.0]
     )
     step = sheet.box / size
-    c1, c2, c3 = (torch.tensor([float(value)]) for value in mtf)
     recorded = detect(
         intensity,
         torch.tensor([dose * step**2]),
-        c1=c1,
-        c2=c2,
-        c3=c3,
-        nyquist_ratio=torch.ones(1),
+        **{name: microscope[name] for name in CAMERA},
         generator=torch.Generator().manual_seed(seed),
     )
     return recorded[0, 0].numpy(), step
@@ -151,6 +151,28 @@ def response(
         "within": within,
         "moved": float(np.hypot(*error[here[0]])) if len(here) else np.inf,
     }
+
+
+def refined_image(
+    network: torch.nn.Module,
+    card: Mapping[str, Any],
+    material: Material,
+    image: np.ndarray,
+    sampling: float,
+) -> Refined:
+    """An image (ny, nx) of a pixel in Å, read with a network in 32 bits and refined.
+
+    Not in the processor's own precision: the fit may end elsewhere from where another begins.
+    """
+    maps, pixel = predict(
+        network, card, image[None], sampling, tile=512, overlap=64, symmetries=1, device="cpu",
+        precision="32-true",
+    )  # fmt: skip
+    epsilon = Images.model_fields["epsilon"].default
+    table, _ = read_map(
+        maps, pixel, image.shape, sampling, card, material, epsilon=epsilon, threshold=0.5
+    )
+    return refinement_of(card)(image, table, sampling, card, material, progress=False)
 
 
 def answers(table: pd.DataFrame) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:

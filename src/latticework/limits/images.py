@@ -1,15 +1,17 @@
 """Noise-free images of waves in a known microscope, from which limits are computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
+from ase import Atoms
 
-from latticework.imaging.waves import fixed_microscope, series_intensity, wave_bank
-from latticework.limits.positions import position_bounds
+from latticework.imaging.waves import OPTICS, fixed_microscope, series_intensity, wave_bank
+from latticework.limits.fisher import joint_position_bounds
+from latticework.limits.positions import STEP, displaced, neighbourhood, position_bounds
 from latticework.materials import Material
 from latticework.simulation.exit_waves import wave_maker
 from latticework.structures.references import reference_crystal
@@ -79,22 +81,64 @@ def mean_images(
     In units of the vacuum intensity, at a defocus in Å. The images of a series are more pixels of
     one image. `double` computes in double precision, which differences of nearly equal images need.
     """
-    bank = wave_bank(torch.from_numpy(waves), box=box, band_limit=microscope.band_limit)
     optics = fixed_microscope(defocus, microscope.cs, microscope.focal_spread, len(waves))
+    return imaged(
+        waves,
+        box,
+        optics,
+        energy=microscope.energy,
+        size=microscope.size(box),
+        band_limit=microscope.band_limit,
+        series=microscope.series,
+        double=double,
+    )
+
+
+def imaged(
+    waves: np.ndarray,
+    box: float,
+    optics: Mapping[str, torch.Tensor],
+    *,
+    energy: float,
+    size: int,
+    band_limit: float,
+    series: Sequence[float] = (0.0,),
+    double: bool,
+) -> np.ndarray:
+    """`mean_images` of `size` px with optics of any kind, `imaging.waves.OPTICS`, (n,) each."""
+    bank = wave_bank(torch.from_numpy(waves), box=box, band_limit=band_limit)
     spectra, frequencies = bank.spectra, bank.frequencies
     if double:
         spectra, frequencies = spectra.to(torch.complex128), frequencies.double()
         optics = {name: value.double() for name, value in optics.items()}
-    images = series_intensity(
-        spectra,
-        frequencies,
-        box,
-        microscope.size(box),
-        microscope.energy,
-        optics,
-        microscope.series,
-    )
+    images = series_intensity(spectra, frequencies, box, size, energy, optics, series)
     return images.flatten(1, 2).double().numpy()
+
+
+def bound_in_sheet(
+    structure: Atoms,
+    simulate: Callable[[Atoms], np.ndarray],
+    neighbours: int,
+    optics: Mapping[str, torch.Tensor],
+    *,
+    energy: float,
+    size: int,
+    band_limit: float,
+    dose: float,
+) -> float:
+    """Cramér–Rao bound in Å, RMS per axis, of the atom nearest to the middle of a square field.
+
+    As in `limits.positions.position_bounds`, but of this structure in this microscope, `optics`
+    (1,) each, whose parameters are known. `dose` in e/Å².
+    """
+    box = float(structure.cell.lengths()[0])
+    moved = neighbourhood(structure, neighbours)
+    waves = np.concatenate([[simulate(structure)], displaced(simulate, structure, moved)])
+    every = {name: optics[name].expand(len(waves)) for name in OPTICS}
+    images = imaged(waves, box, every, energy=energy, size=size, band_limit=band_limit, double=True)
+    derivatives = (images[2::2] - images[1::2]) / (2 * STEP)
+    bounds = joint_position_bounds(derivatives, images[0], dose * (box / size) ** 2)[0]
+    return float(np.sqrt(np.mean(bounds**2)))
 
 
 def bounds(
