@@ -76,7 +76,7 @@ def problem():
     optics = in_units([OPTICS[name] for name in MICROSCOPE])
     inside = torch.zeros(SIZE, SIZE, dtype=torch.float64)
     inside[4:-4, 4:-4] = 1
-    spectrum = noise.camera_spectrum(STEP)
+    spectrum = noise.camera_spectrum(STEP, STEP)
     band = torch.from_numpy(noise.band((SIZE, SIZE), STEP, 1.5, spectrum))[:, : SIZE // 2 + 1]
     made = fit.Problem(
         grid=grid,
@@ -310,6 +310,34 @@ def test_the_spectrum_of_the_noise_is_found_under_what_a_camera_does_to_it():
     radius = noise.radii(white.shape, STEP)
     low, high = (spectrum[(radius > a) & (radius < b)].mean() for a, b in ((0.3, 0.8), (1, 1.4)))
     assert low / high == pytest.approx(1, abs=0.12)
+
+
+def camera_noise(ratio: float, size: int = 128) -> np.ndarray:
+    """An image of noise alone, recorded by a camera with a Nyquist frequency of its own."""
+    return detect(
+        torch.ones(1, 1, size, size),
+        torch.tensor([100.0]),
+        **{n: torch.tensor([v]) for n, v in (("c1", 0.02), ("c2", 0.5), ("c3", 2.5))},
+        nyquist_ratio=torch.tensor([ratio]),
+        generator=torch.Generator().manual_seed(1),
+    )[0, 0].numpy()
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.7, 0.8])
+def test_an_interpolated_image_shows_its_camera_s_nyquist_frequency(ratio):
+    image, nyquist = camera_noise(ratio), 0.5 * ratio / STEP
+    last = noise.recorded_up_to(image[:-9, 5:], STEP)
+    assert last == pytest.approx(nyquist, rel=0.1)
+    nothing = np.zeros(image.shape)
+    k, power = noise.residual_spectrum(image - 1, nothing + 1, STEP, nothing, last)
+    assert power[k > last].max() < noise.RECORDED * power.max()
+    # White noise of 100 electrons a pixel, before the camera.
+    assert power[0] == pytest.approx(0.01, rel=0.25)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5])
+def test_an_image_of_its_camera_s_pixels_is_known_to_its_end(ratio):
+    assert noise.recorded_up_to(camera_noise(ratio), STEP) == np.inf
 
 
 @pytest.mark.parametrize("shape", [(170, 173), (512, 400), (90, 90)])

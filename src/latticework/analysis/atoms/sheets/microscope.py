@@ -28,9 +28,12 @@ from latticework.analysis.atoms.sheets.jacobian import applied, projected
 from latticework.analysis.atoms.sheets.model import in_physical_units
 from latticework.analysis.atoms.sheets.noise import (
     BIN,
+    LOWEST,
+    UNSEEN,
     camera_spectrum,
     noise_at,
     radii,
+    recorded_up_to,
     residual_spectrum,
 )
 from latticework.analysis.atoms.sheets.starts import STEPS, starts
@@ -76,14 +79,21 @@ class Fitted:
 
 
 def first_spectrum(picture: Picture, trust: np.ndarray) -> Spectrum:
-    """A usual camera's noise, as strong as the image's at frequencies where nothing is imaged."""
-    k, shape = camera_spectrum(picture.sampling)
+    """A usual camera's noise, as strong as the image's at frequencies where nothing is imaged.
+
+    Of an image that was interpolated from such coarse pixels that these were not recorded: as
+    strong as it is where there is least beside it, since what is imaged only adds to it.
+    """
     nothing = np.zeros(picture.image.shape)
     weights = trust if trust.any() else np.ones(picture.image.shape)
-    found = residual_spectrum(picture.image - 1, weights, picture.sampling, nothing)
-    beyond = (k > NOTHING) & (k < 0.5 / picture.sampling)
-    ratio = np.median(noise_at(found, k[beyond]) / shape[beyond])
-    return k, shape * ratio
+    last = recorded_up_to(picture.image, picture.sampling)
+    found = residual_spectrum(picture.image - 1, weights, picture.sampling, nothing, last)
+    nyquist = min(0.5 / picture.sampling, last)
+    k, shape = camera_spectrum(picture.sampling, 0.5 / nyquist)
+    ratio = noise_at(found, k) / shape
+    beyond = (k > NOTHING) & (k < nyquist)
+    strength = np.median(ratio[beyond]) if beyond.any() else ratio[(k > LOWEST) & (k < last)].min()
+    return k, np.where(k < last, shape, UNSEEN) * strength
 
 
 def first_fit(
@@ -150,7 +160,9 @@ def new_spectrum(tile: Field, solution: Solution, spectrum: Spectrum) -> Spectru
     inner = distance_transform_edt(counted) * step > INNER
     weights = torch.from_numpy(inner if inner.any() else counted).double()
     taken = taken_up(problem, solution, weights)
-    found = residual_spectrum(residual.numpy(), weights.numpy(), step, taken)
+    recorded = spectrum[1] > UNSEEN * spectrum[1][0]
+    last = math.inf if recorded.all() else float(spectrum[0][recorded].max()) + BIN
+    found = residual_spectrum(residual.numpy(), weights.numpy(), step, taken, last)
     relative = noise_at(spectrum, found[0]) / spectrum[1][0]
     return found[0], found[1] * relative
 

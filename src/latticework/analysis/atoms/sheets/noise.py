@@ -4,7 +4,6 @@ Counts are Poisson distributed, then the camera filters them. Dividing the image
 root of the noise's makes the noise white, and undoes what the camera did to signal and noise alike.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -19,6 +18,12 @@ DEVIATION = 0.15  # 1/Å, over which deviations from a camera's usual noise are 
 LOWEST = 0.35  # 1/Å: below, what illumination and the sheet's border leave is no noise
 # Frequencies with less noise than this share of the strongest were never recorded.
 RECORDED = 0.003
+# An image that was interpolated holds nothing beyond its camera's Nyquist frequency: rings with
+# less than this share of the strongest are there. They are given a power that is not recorded.
+NOTHING_LEFT, UNSEEN = 1e-5, 1e-4
+# The camera's frequencies are a square. Half of a ring is within it where its radius is so much
+# larger than half the square's side.
+HALF_WITHIN = 1 / math.cos(math.pi / 8)
 GUESS = (0.05, 0.5, 2.5)  # a usual MTF, eq. 5 of Madsen 2018
 # Mean and spread of what cameras have of c1, c2 and c3; c2 in the image's pixels, not the camera's.
 CAMERAS = np.array([0.05, 0.5, 2.5]), np.array([0.05, 0.25, 0.4])
@@ -42,12 +47,31 @@ def radii(shape: tuple[int, int], sampling: float) -> np.ndarray:
     return np.hypot(ky[:, None], kx)
 
 
-def camera_spectrum(
-    sampling: float, parameters: tuple[float, float, float] = GUESS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies, 1/Å, and the noise's power there, for the MTF of a camera with such pixels."""
+def camera_spectrum(sampling: float, pixel: float) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies of an image, 1/Å, and its noise's power there: a usual camera's of a pixel, Å."""
     k = np.arange(0, 0.5 * math.sqrt(2) / sampling + BIN, BIN)
-    return k, _transfer(k * 2 * sampling, *parameters) ** 2
+    return k, _transfer(k * 2 * pixel, *GUESS) ** 2
+
+
+def recorded_up_to(image: np.ndarray, sampling: float) -> float:
+    """The frequency, 1/Å, up to which an image (ny, nx) holds anything.
+
+    Infinite, unless it was interpolated from coarser pixels: then their Nyquist frequency.
+    """
+    window = np.outer(*(np.hanning(n) for n in image.shape))
+    power = np.abs(np.fft.fft2(window * (image - image.mean()))) ** 2
+    median = np.array([np.median(values) for values in by_ring(power, sampling) if len(values)])
+    nothing = median < NOTHING_LEFT * median.max()
+    return float((np.argmax(nothing) - 1) * BIN / HALF_WITHIN) if nothing.any() else math.inf
+
+
+def by_ring(values: np.ndarray, sampling: float) -> list[np.ndarray]:
+    """Values (ny, nx), in FFT order, of each ring of frequencies, from zero on."""
+    ring = np.rint(radii(values.shape, sampling) / BIN).astype(int).ravel()
+    order = np.argsort(ring, kind="stable")
+    return np.split(
+        values.ravel()[order], np.searchsorted(ring[order], np.arange(1, ring.max() + 1))
+    )
 
 
 def _transfer(q: np.ndarray, c1: float, c2: float, c3: float) -> np.ndarray:
@@ -56,7 +80,11 @@ def _transfer(q: np.ndarray, c1: float, c2: float, c3: float) -> np.ndarray:
 
 
 def residual_spectrum(
-    residual: np.ndarray, weights: np.ndarray, sampling: float, taken: np.ndarray
+    residual: np.ndarray,
+    weights: np.ndarray,
+    sampling: float,
+    taken: np.ndarray,
+    last: float = math.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Power of noise per pixel at frequencies (bins,) in 1/Å, from what a fit left.
 
@@ -68,25 +96,22 @@ def residual_spectrum(
         Å.
     taken
         (ny, nx), share of each coefficient's noise that the fit has taken up, in FFT order.
+    last
+        The frequency, 1/Å, up to which the image holds anything.
 
     The median over each ring of frequencies is not moved by reflections that the fit has missed.
     """
     window = np.sqrt(weights)
     power = np.abs(np.fft.fft2(window * residual)) ** 2 / weights.sum()
     power = power / np.clip(1 - taken, 0.1, 1)
-    k = radii(residual.shape, sampling)
-    ring = np.rint(k / BIN).astype(int).ravel()
-    order = np.argsort(ring, kind="stable")
-    bounds = np.searchsorted(ring[order], np.arange(ring.max() + 2))
-    values = power.ravel()[order]
-    found = np.array(
-        [np.median(values[a:b]) if b > a else np.nan for a, b in itertools.pairwise(bounds)]
-    )
-    count = np.diff(bounds)
+    rings = by_ring(power, sampling)
+    found = np.array([np.median(values) if len(values) else np.nan for values in rings])
+    count = np.array([len(values) for values in rings])
     middle = np.arange(len(found)) * BIN
-    usable = np.isfinite(found) & (middle > LOWEST) & (count > FEWEST)
+    usable = np.isfinite(found) & (middle > LOWEST) & (count > FEWEST) & (middle < last)
     logarithm = np.log(np.maximum(found[usable] / MEDIAN, 1e-30))
-    return middle, np.exp(smoothed(middle, middle[usable], logarithm, count[usable], sampling))
+    spectrum = np.exp(smoothed(middle, middle[usable], logarithm, count[usable], sampling))
+    return middle, np.where(middle < last, spectrum, UNSEEN * spectrum.max())
 
 
 def smoothed(
