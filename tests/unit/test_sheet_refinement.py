@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from latticework import materials, names
@@ -338,6 +339,12 @@ def test_an_interpolated_image_shows_its_camera_s_nyquist_frequency(ratio):
 @pytest.mark.parametrize("ratio", [1.0, 1.5])
 def test_an_image_of_its_camera_s_pixels_is_known_to_its_end(ratio):
     assert noise.recorded_up_to(camera_noise(ratio), STEP) == np.inf
+
+
+@pytest.mark.parametrize("image", [np.zeros((40, 50)), ndimage.gaussian_filter(np.eye(64), 8.0)])
+def test_an_image_of_nothing_fine_keeps_frequencies_to_fit(image):
+    last = noise.recorded_up_to(image, STEP)
+    assert last == np.inf or last >= noise.LEAST_RECORDED
 
 
 @pytest.mark.parametrize("shape", [(170, 173), (512, 400), (90, 90)])

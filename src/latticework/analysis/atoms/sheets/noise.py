@@ -21,6 +21,8 @@ RECORDED = 0.003
 # An image that was interpolated holds nothing beyond its camera's Nyquist frequency: rings with
 # less than this share of the strongest are there. They are given a power that is not recorded.
 NOTHING_LEFT, UNSEEN = 1e-5, 1e-4
+# 1/Å: less shows no atoms, and no noise beside the reflections.
+LEAST_RECORDED = 0.6
 # The camera's frequencies are a square. Half of a ring is within it where its radius is so much
 # larger than half the square's side.
 HALF_WITHIN = 1 / math.cos(math.pi / 8)
@@ -61,8 +63,10 @@ def recorded_up_to(image: np.ndarray, sampling: float) -> float:
     window = np.outer(*(np.hanning(n) for n in image.shape))
     power = np.abs(np.fft.fft2(window * (image - image.mean()))) ** 2
     median = np.array([np.median(values) for values in by_ring(power, sampling) if len(values)])
-    nothing = median < NOTHING_LEFT * median.max()
-    return float((np.argmax(nothing) - 1) * BIN / HALF_WITHIN) if nothing.any() else math.inf
+    last = np.flatnonzero(median >= NOTHING_LEFT * median.max())[-1]
+    if last == len(median) - 1:
+        return math.inf
+    return max(float(last * BIN / HALF_WITHIN), LEAST_RECORDED)
 
 
 def by_ring(values: np.ndarray, sampling: float) -> list[np.ndarray]:
