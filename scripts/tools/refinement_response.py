@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from latticework import materials
@@ -24,17 +23,16 @@ from latticework.evaluation.response import (
     answers,
     displaced,
     image_of,
+    plain_microscope,
     refined_image,
     response,
 )
-from latticework.imaging.hrtem import CAMERA
-from latticework.imaging.waves import fixed_microscope
 from latticework.inference.class_maps import working_sampling
 from latticework.learning import weights
 from latticework.simulation.exit_waves import wave_maker
 from latticework.structures.references import reference_crystal
 
-CS, SPREAD, MTF, BORDER, REPEATS = -1.15e5, 28.0, (0.0, 0.49, 2.34, 1.0), 4.0, 2
+CS, SPREAD, MTF, BORDER, REPEATS = -1.15e5, 28.0, (0.0, 0.49, 2.34), 4.0, 2
 CASE = ["condition", "defocus", "dose", "seed"]
 FOUND = ["slope", "rms", "within", "moved", "fitted_defocus", "seconds"]
 
@@ -48,11 +46,9 @@ def rows(network, card, condition: str, defocus: float, dose: float, seed: int):
     sheet = displaced(crystal, kind, float(size), rng, *map(float, length))
     # Finer than the network's training: these waves are converged.
     simulate = wave_maker(card["simulation"] | {"sampling": 0.08, "slice_thickness": 1.0})
-    microscope = fixed_microscope(defocus, CS, SPREAD, 1) | {
-        name: torch.tensor([value]) for name, value in zip(CAMERA, MTF, strict=True)
-    }
     image, step = image_of(
-        sheet, crystal, simulate, energy=card["energy"], microscope=microscope,
+        sheet, crystal, simulate, energy=card["energy"],
+        microscope=plain_microscope(defocus, CS, SPREAD, MTF),
         sampling=working_sampling(card), dose=dose, band_limit=card["imaging"]["band_limit"],
         seed=seed,
     )  # fmt: skip

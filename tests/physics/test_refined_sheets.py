@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from latticework import materials
 from latticework.analysis.atoms.sheets.refinement import refine
-from latticework.evaluation.response import answers, displaced, image_of, response
-from latticework.imaging.hrtem import CAMERA
-from latticework.imaging.waves import fixed_microscope
+from latticework.evaluation.response import answers, displaced, image_of, plain_microscope, response
 from latticework.simulation.multislice import exit_wave
 from latticework.structures.references import reference_crystal
 
@@ -39,10 +36,9 @@ def refined():
             thermal_sigma=0.06,
         )  # fmt: skip
 
-    camera = dict(zip(CAMERA, torch.tensor([[0.0], [0.49], [2.34], [1.0]]), strict=True))
     image, step = image_of(
         sheet, crystal, simulate, energy=ENERGY, sampling=STEP, dose=DOSE, band_limit=1.5, seed=5,
-        microscope=fixed_microscope(DEFOCUS, -1.15e5, 28.0, 1) | camera,
+        microscope=plain_microscope(DEFOCUS, -1.15e5, 28.0, (0.0, 0.49, 2.34)),
     )  # fmt: skip
     start = sheet.lattice + 0.2 * sheet.displacement + rng.normal(0, 0.02, sheet.lattice.shape)
     table = pd.DataFrame(start % sheet.box, columns=["x_angstrom", "y_angstrom"])

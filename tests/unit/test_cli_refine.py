@@ -12,7 +12,7 @@ from checkout import ROOT
 from latticework import materials
 from latticework.cli import published
 from latticework.cli.main import main
-from latticework.evaluation.response import displaced, image_of
+from latticework.evaluation.response import displaced, image_of, plain_microscope
 from latticework.simulation.multislice import exit_wave
 from latticework.structures.references import reference_crystal
 
@@ -30,8 +30,8 @@ def sheet(tmp_path_factory):
         )  # fmt: skip
 
     image, step = image_of(
-        made, crystal, simulate, energy=80e3, defocus=-60.0, cs=-1.15e5, focal_spread=28.0,
-        mtf=(0.0, 0.49, 2.34), sampling=0.25, dose=1e5, band_limit=1.5, seed=1,
+        made, crystal, simulate, energy=80e3, sampling=0.25, dose=1e5, band_limit=1.5, seed=1,
+        microscope=plain_microscope(-60.0, -1.15e5, 28.0, (0.0, 0.49, 2.34)),
     )  # fmt: skip
     path = tmp_path_factory.mktemp("sheet") / "sheet.tif"
     tifffile.imwrite(path, (1000 * image).astype(np.float32))

@@ -22,7 +22,7 @@ from latticework.config.inference import Images
 from latticework.evaluation.matching import match
 from latticework.imaging.detector import detect
 from latticework.imaging.hrtem import CAMERA
-from latticework.imaging.waves import series_intensity, wave_bank
+from latticework.imaging.waves import fixed_microscope, series_intensity, wave_bank
 from latticework.inference.class_maps import predict
 from latticework.materials import Material
 
@@ -77,6 +77,14 @@ def displaced(
     else:
         raise ValueError(f"displacements are random, one or wave, not {kind!r}")
     return Displaced(lattice, displacement, box)
+
+
+def plain_microscope(
+    defocus: float, cs: float, focal_spread: float, mtf: tuple[float, float, float]
+) -> dict[str, torch.Tensor]:
+    """A microscope for `image_of` without other aberrations, and its camera: Å, c1, c2 and c3."""
+    camera = dict(zip(CAMERA, torch.tensor([*mtf, 1.0])[:, None], strict=True))
+    return fixed_microscope(defocus, cs, focal_spread, 1) | camera
 
 
 def image_of(
