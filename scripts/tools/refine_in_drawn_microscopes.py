@@ -6,7 +6,7 @@
 A sheet of graphene whose atoms are displaced at random by 0.1 Å per axis, another one for every
 microscope, at every dose: read with the published network and refined. A row for each estimator,
 with the Cramér-Rao bound of this sheet in this microscope, all of whose parameters are known. Rows
-are written as they come, and images whose rows the output has already are left out.
+are written as they come, and microscopes that the output has already are left out.
 """
 
 import argparse

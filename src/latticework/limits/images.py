@@ -10,8 +10,12 @@ import torch
 from ase import Atoms
 
 from latticework.imaging.waves import OPTICS, fixed_microscope, series_intensity, wave_bank
-from latticework.limits.fisher import joint_position_bounds
-from latticework.limits.positions import STEP, displaced, neighbourhood, position_bounds
+from latticework.limits.positions import (
+    bound_of_first,
+    displaced,
+    neighbourhood,
+    position_bounds,
+)
 from latticework.materials import Material
 from latticework.simulation.exit_waves import wave_maker
 from latticework.structures.references import reference_crystal
@@ -136,9 +140,7 @@ def bound_in_sheet(
     waves = np.concatenate([[simulate(structure)], displaced(simulate, structure, moved)])
     every = {name: optics[name].expand(len(waves)) for name in OPTICS}
     images = imaged(waves, box, every, energy=energy, size=size, band_limit=band_limit, double=True)
-    derivatives = (images[2::2] - images[1::2]) / (2 * STEP)
-    bounds = joint_position_bounds(derivatives, images[0], dose * (box / size) ** 2)[0]
-    return float(np.sqrt(np.mean(bounds**2)))
+    return bound_of_first(images[0], images[1:], dose * (box / size) ** 2)
 
 
 def bounds(

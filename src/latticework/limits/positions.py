@@ -54,6 +54,16 @@ def displaced(
     return np.stack(made)
 
 
+def bound_of_first(mean: np.ndarray, moved: np.ndarray, electrons: float) -> float:
+    """Bound in Å, RMS per axis, of the first of some atoms or columns, all of them unknown.
+
+    `mean` (ny, nx) is the structure's mean image, `moved` are those of `displaced`.
+    """
+    derivatives = (moved[1::2] - moved[::2]) / (2 * STEP)
+    bounds = joint_position_bounds(derivatives, mean, electrons)[0]
+    return float(np.sqrt(np.mean(bounds**2)))
+
+
 def neighbourhood(structure: Atoms, count: int) -> np.ndarray:
     """Numbers of the atom or column nearest to the centre of the cell, and of its nearest."""
     box = structure.cell.lengths()[:2]
@@ -110,11 +120,9 @@ def position_bounds(
     for value in defocus:
         images = microscope.mean_images(simulated, box, value)
         mean, absent, moved_images = images[0], images[1], images[2:]
-        derivatives = (moved_images[1::2] - moved_images[::2]) / (2 * STEP)
         for dose in doses:
             electrons = microscope.electrons(dose, box)
-            bounds = joint_position_bounds(derivatives, mean, electrons)[0]
-            bound = np.sqrt(np.mean(bounds**2))
+            bound = bound_of_first(mean, moved_images, electrons)
             within = rayleigh_fraction(bound, radius)
             detectability = detection_bound(mean, absent, electrons)
             rows.append(

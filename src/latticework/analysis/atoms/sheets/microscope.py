@@ -29,6 +29,7 @@ from latticework.analysis.atoms.sheets.model import in_physical_units
 from latticework.analysis.atoms.sheets.noise import (
     BIN,
     LOWEST,
+    RECORDED,
     UNSEEN,
     camera_spectrum,
     noise_at,
@@ -160,7 +161,7 @@ def new_spectrum(tile: Field, solution: Solution, spectrum: Spectrum) -> Spectru
     inner = distance_transform_edt(counted) * step > INNER
     weights = torch.from_numpy(inner if inner.any() else counted).double()
     taken = taken_up(problem, solution, weights)
-    recorded = spectrum[1] > UNSEEN * spectrum[1][0]
+    recorded = spectrum[1] > RECORDED * spectrum[1].max()
     last = math.inf if recorded.all() else float(spectrum[0][recorded].max()) + BIN
     found = residual_spectrum(residual.numpy(), weights.numpy(), step, taken, last)
     relative = noise_at(spectrum, found[0]) / spectrum[1][0]
